@@ -1,0 +1,31 @@
+// Package deps keeps go.mod complete until the rooms import what they need.
+package deps
+
+import (
+	_ "github.com/HdrHistogram/hdrhistogram-go"
+	_ "github.com/akrylysov/pogreb"
+	_ "github.com/cockroachdb/pebble/v2"
+	_ "github.com/cockroachdb/pebble/v2/bloom"
+	_ "github.com/dgraph-io/badger/v4"
+	_ "github.com/goccy/go-yaml"
+	_ "github.com/google/btree"
+	_ "github.com/magiconair/properties"
+	_ "github.com/olekukonko/tablewriter"
+	_ "github.com/pingcap/go-ycsb/pkg/client"
+	_ "github.com/pingcap/go-ycsb/pkg/workload"
+	_ "github.com/pingcap/go-ycsb/pkg/ycsb"
+	_ "github.com/shirou/gopsutil/v4/cpu"
+	_ "github.com/shirou/gopsutil/v4/disk"
+	_ "github.com/shirou/gopsutil/v4/host"
+	_ "github.com/shirou/gopsutil/v4/load"
+	_ "github.com/shirou/gopsutil/v4/mem"
+	_ "github.com/spf13/cobra"
+	_ "github.com/syndtr/goleveldb/leveldb"
+	_ "github.com/vbauerster/mpb/v8"
+	_ "github.com/zeebo/xxh3"
+	_ "go.etcd.io/bbolt"
+	_ "golang.org/x/perf/benchfmt"
+	_ "golang.org/x/perf/benchmath"
+	_ "golang.org/x/sys/unix"
+	_ "pgregory.net/rapid"
+)
