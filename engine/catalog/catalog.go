@@ -1,0 +1,50 @@
+package catalog
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kvbench/kvbench/engine"
+)
+
+// All returns the drivers of this build.
+func All() []engine.Driver {
+	var drivers []engine.Driver
+	return append(drivers, tagged()...)
+}
+
+// Names returns the names of All, in its order.
+func Names() []string {
+	var names []string
+	for _, d := range All() {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+// Lookup finds a driver by name, in any case. The error names the nearest one,
+// or the build tag that a missing engine needs.
+func Lookup(name string) (engine.Driver, error) {
+	for _, d := range All() {
+		if strings.EqualFold(d.Name, name) {
+			return d, nil
+		}
+	}
+	for _, tag := range []string{"rocksdb", "lmdb"} {
+		if strings.EqualFold(tag, name) {
+			return engine.Driver{}, fmt.Errorf("%w: engine %s is not in this build: it needs cgo and -tags %s (make peers-cgo sets both up)",
+				engine.ErrUnsupported, tag, tag)
+		}
+	}
+	return engine.Driver{}, fmt.Errorf("%w: unknown engine %q%s", engine.ErrInvalid, name, engine.Suggest(name, Names()))
+}
+
+// Open opens the named engine in dir. A zero env means the machine's file
+// system and clock.
+func Open(name, dir string, settings map[string]string, env engine.Env) (engine.Engine, error) {
+	d, err := Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	return d.Open(dir, settings, env)
+}

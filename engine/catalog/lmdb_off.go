@@ -1,0 +1,7 @@
+//go:build !lmdb
+
+package catalog
+
+import "github.com/kvbench/kvbench/engine"
+
+func lmdbDrivers() []engine.Driver { return nil }
