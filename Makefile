@@ -69,4 +69,3 @@ peers-cgo: ## install what RocksDB and LMDB need, build and test with them
 
 clean: ## remove what build left; results stay
 	rm -rf bin
-	find . -name '*.test' -type f -not -path './.git/*' -delete
