@@ -1,0 +1,113 @@
+package results
+
+import (
+	"time"
+
+	"github.com/kvbench/kvbench/engine"
+)
+
+// A Manifest describes a run once: manifest.json. It is written when the run
+// begins and again when it ends.
+type Manifest struct {
+	Schema     string     `json:"schema"`
+	Experiment string     `json:"experiment"` // name of the run, unique enough to cite
+	Status     Status     `json:"status"`     // ok, partial, failed
+	Started    time.Time  `json:"started"`
+	Finished   *time.Time `json:"finished"` // null while running
+	Command    string     `json:"command"`
+	SpecSHA    string     `json:"spec_sha"` // of spec.resolved.yaml
+
+	Program     Program     `json:"program"`
+	Host        Host        `json:"host"`
+	Disk        Disk        `json:"disk"`
+	Go          GoInfo      `json:"go"`
+	Calibration Calibration `json:"calibration"`
+	Plan        Plan        `json:"plan"`
+	Notes       []string    `json:"notes"` // warnings that concern the whole run
+}
+
+// Program is the kvbench that ran.
+type Program struct {
+	Version string   `json:"version"`
+	Commit  string   `json:"commit"`
+	Dirty   *bool    `json:"dirty"`
+	SHA256  string   `json:"sha256"` // of the binary
+	Cgo     bool     `json:"cgo"`
+	Tags    []string `json:"tags"`
+}
+
+// Host is the machine.
+type Host struct {
+	OS           string       `json:"os"`
+	Kernel       string       `json:"kernel"`
+	CPUModel     string       `json:"cpu_model"`
+	CPUs         int          `json:"cpus"`
+	ThreadsACore *int         `json:"threads_a_core"`
+	NUMANodes    *int         `json:"numa_nodes"`
+	Governor     string       `json:"governor,omitempty"`
+	Turbo        *bool        `json:"turbo"`
+	Virtual      string       `json:"virtual,omitempty"` // hypervisor or container, when known
+	Memory       engine.Count `json:"memory"`
+	MemoryLimit  engine.Count `json:"memory_limit"`    // cgroup
+	CPULimit     *float64     `json:"cpu_limit"`       // cgroup, in processors
+	Clocksource  string       `json:"clocksource"`     // of the kernel
+	LoadBefore   *float64     `json:"load_avg_before"` // one minute
+	LoadAfter    *float64     `json:"load_avg_after"`
+	StealS       *float64     `json:"steal_s"` // during the run
+	HugePages    string       `json:"huge_pages,omitempty"`
+}
+
+// Disk is what holds the data.
+type Disk struct {
+	Path       string       `json:"path"`
+	Device     string       `json:"device"`
+	FileSystem string       `json:"fs"`
+	Options    string       `json:"options"`
+	Total      engine.Count `json:"total"`
+	Free       engine.Count `json:"free"`
+	Rotational *bool        `json:"rotational"`
+	Scheduler  string       `json:"scheduler,omitempty"`
+	WriteCache string       `json:"write_cache,omitempty"`
+}
+
+// GoInfo is the language and its settings.
+type GoInfo struct {
+	Version    string `json:"version"`
+	GOOS       string `json:"goos"`
+	GOARCH     string `json:"goarch"`
+	GOAMD64    string `json:"goamd64,omitempty"`
+	GOMAXPROCS int    `json:"gomaxprocs"`
+	GOGC       string `json:"gogc"`
+	GOMEMLIMIT string `json:"gomemlimit"`
+}
+
+// Calibration is what the machine was found to do before the run.
+type Calibration struct {
+	ClockNs       *float64 `json:"clock_ns"`        // one reading
+	ClockStepNs   *float64 `json:"clock_step_ns"`   // smallest step seen
+	SleepMs       *float64 `json:"sleep_ms"`        // median of asking for 100 us
+	NoopAllNs     *float64 `json:"noop_all_ns"`     // the loop, every operation timed
+	NoopSampledNs *float64 `json:"noop_sampled_ns"` // the loop, 1 in 16 timed
+	NoopOpsPerS   *float64 `json:"noop_ops_per_s"`  // all workers, every operation timed
+	NoopAllocs    *float64 `json:"noop_allocs"`     // per operation
+	FdatasyncUs   *float64 `json:"fdatasync_us"`    // median, 4 KiB append
+	Write4KUs     *float64 `json:"write_4k_us"`     // median, buffered
+	Read4KUs      *float64 `json:"read_4k_us"`      // median, cached
+	SequentialMBS *float64 `json:"sequential_mb_s"` // write with a sync at the end
+	Workers       int      `json:"workers"`         // of the noop figures
+	TookS         *float64 `json:"took_s"`          // the calibration itself
+}
+
+// Plan is the matrix that was asked for.
+type Plan struct {
+	Engines   []string          `json:"engines"`
+	Workloads []string          `json:"workloads"`
+	Reps      int               `json:"reps"`
+	Seed      uint64            `json:"seed"`
+	Threads   []int             `json:"threads"`
+	Regime    string            `json:"regime"`
+	DurationS float64           `json:"duration_s"`
+	WarmupS   float64           `json:"warmup_s"`
+	Settings  map[string]string `json:"settings"` // as given: ENGINE.KEY
+	Order     []string          `json:"order"`    // cell ids in the order they were run
+}

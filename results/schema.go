@@ -1,0 +1,266 @@
+package results
+
+import (
+	"time"
+
+	"github.com/kvbench/kvbench/engine"
+)
+
+// Versions of the schemas. A change that only adds fields keeps them.
+const (
+	CellSchema     = "kvbench.cell/1"
+	ManifestSchema = "kvbench.manifest/1"
+)
+
+// Status says what became of a cell.
+type Status string
+
+const (
+	StatusOK          Status = "ok"
+	StatusFailed      Status = "failed"      // an error, a wrong answer, or the process died
+	StatusUnsupported Status = "unsupported" // the engine cannot do what the workload needs
+	StatusPartial     Status = "partial"     // interrupted; what was measured until then stands
+	StatusSkipped     Status = "skipped"     // not run, because the run was interrupted before
+)
+
+// Regimes of durability. Cells of different regimes never share a table.
+const (
+	RegimeSync  = "sync"  // acknowledged = on disk
+	RegimeAsync = "async" // each engine's documented level without fsync
+	RegimeNone  = "none"  // no log at all
+)
+
+// A Cell is the measurement of one engine, one workload, one set of settings
+// and one repetition: one line of cells.jsonl. Sizes are bytes; times are
+// nanoseconds, or seconds where the name ends in _s. What is unknown is null.
+type Cell struct {
+	Schema     string    `json:"schema"`
+	ID         string    `json:"id"`         // unique within a results directory, fit for a file name
+	Experiment string    `json:"experiment"` // the manifest's
+	Status     Status    `json:"status"`
+	Error      string    `json:"error,omitempty"`      // why it is not ok
+	LastWords  string    `json:"last_words,omitempty"` // end of the standard error of a process that died
+	Rep        int       `json:"rep"`                  // from 1
+	Order      int       `json:"order"`                // position in the run, from 1; 0 when it did not run
+	Seed       uint64    `json:"seed"`                 // same for all engines of one workload and rep
+	SpecSHA    string    `json:"spec_sha"`             // of workload, load, regime and engine settings
+	Started    time.Time `json:"started"`
+	Command    string    `json:"command"`
+
+	Engine   EngineInfo   `json:"engine"`
+	Workload WorkloadInfo `json:"workload"`
+	Load     LoadInfo     `json:"load"`
+
+	Regime       string            `json:"regime"`
+	CacheRegime  string            `json:"cache_regime"` // cached, oscached, iobuf, iodirect; empty when not claimed
+	Durability   engine.Durability `json:"durability"`   // level of every write
+	SurvivesKill bool              `json:"survives_kill"`
+
+	// OpsPerS is the rate of the measured phase: operations, a
+	// read-modify-write counted once, over the mean active time of the
+	// workers. Null unless something was measured.
+	OpsPerS *float64 `json:"ops_per_s"`
+	// RowsPerS counts records that scans returned.
+	RowsPerS *float64 `json:"rows_per_s"`
+
+	Phases  []Phase             `json:"phases"`
+	Ops     map[string]*OpStats `json:"ops"` // of the measured phase, by kind
+	IO      IO                  `json:"io"`  // of the measured phase
+	Amp     Amp                 `json:"amp"`
+	Stalls  Stalls              `json:"stalls"`
+	Debt    Debt                `json:"debt"`
+	CPU     CPU                 `json:"cpu"`
+	Mem     Mem                 `json:"mem"`
+	Metrics engine.Metrics      `json:"metrics"` // the engine's own, over the measured phase
+	Quality Quality             `json:"quality"`
+}
+
+// EngineInfo says what was measured.
+type EngineInfo struct {
+	Name      string            `json:"name"`
+	Version   string            `json:"version"`
+	Family    string            `json:"family"`
+	Rail      bool              `json:"rail"` // reference rail: shown in a table of its own
+	Settings  map[string]string `json:"settings"`
+	Caps      *engine.Caps      `json:"caps"`
+	Asterisks []string          `json:"asterisks"`
+}
+
+// WorkloadInfo says what was asked.
+type WorkloadInfo struct {
+	Name       string             `json:"name"`
+	Compat     string             `json:"compat"` // java, go-ycsb
+	Records    uint64             `json:"records"`
+	Operations uint64             `json:"operations"` // 0: by duration
+	Mix        map[string]float64 `json:"mix"`
+	Dist       string             `json:"dist"`
+	UpdateMode string             `json:"update_mode"` // field, blind
+	KeyFormat  string             `json:"key_format"`
+	ValueBytes float64            `json:"value_bytes"` // mean
+	Properties map[string]string  `json:"properties"`  // resolved
+}
+
+// LoadInfo says how it was asked.
+type LoadInfo struct {
+	Mode       string   `json:"mode"` // closed, open
+	Threads    int      `json:"threads"`
+	Rate       *float64 `json:"rate"` // operations a second asked for; null: as fast as it goes
+	DurationS  float64  `json:"duration_s"`
+	Operations uint64   `json:"operations"` // 0: by duration
+	Driver     string   `json:"driver"`     // kvbench, go-ycsb
+}
+
+// Phase is one stretch of a cell.
+type Phase struct {
+	Name    string   `json:"name"` // load, copy, warmup, measure, settle
+	StartS  float64  `json:"t0"`   // since the cell's process began
+	EndS    float64  `json:"t1"`
+	Ops     uint64   `json:"ops"`
+	OpsPerS *float64 `json:"ops_per_s"`
+	OK      bool     `json:"ok"`
+	Note    string   `json:"note,omitempty"`
+}
+
+// OpStats are the outcomes and times of one kind of operation.
+type OpStats struct {
+	N        uint64   `json:"n"`
+	OK       uint64   `json:"ok"`
+	NotFound uint64   `json:"not_found"`
+	Errors   uint64   `json:"err"`
+	Rows     uint64   `json:"rows"`        // records returned by scans
+	Timed    uint64   `json:"timed"`       // operations that were timed
+	Service  *Latency `json:"service_ns"`  // from call to return
+	Response *Latency `json:"response_ns"` // from the intended start; null in a closed loop
+}
+
+// Latency summarizes timed operations, in nanoseconds.
+type Latency struct {
+	Mean float64 `json:"mean"`
+	Min  uint64  `json:"min"`
+	P50  uint64  `json:"p50"`
+	P90  uint64  `json:"p90"`
+	P95  uint64  `json:"p95"`
+	P99  uint64  `json:"p99"`
+	P999 uint64  `json:"p999"`
+	P100 uint64  `json:"max"`
+	P4N  uint64  `json:"p9999"`
+}
+
+// IO counts bytes and calls of the measured phase.
+type IO struct {
+	UserWrite engine.Count `json:"user_write"` // keys and values handed to the engine
+	UserRead  engine.Count `json:"user_read"`  // values and rows returned
+
+	// From the process (/proc/self/io).
+	ReadBytes  engine.Count `json:"read_bytes"`  // fetched from the device
+	WriteBytes engine.Count `json:"write_bytes"` // sent, or to be sent, to it: pages made dirty
+	ReadChars  engine.Count `json:"rchar"`       // through read calls
+	WriteChars engine.Count `json:"wchar"`       // through write calls
+	ReadCalls  engine.Count `json:"syscr"`
+	WriteCalls engine.Count `json:"syscw"`
+
+	// From the block device that holds the data; others may use it too.
+	DeviceRead  engine.Count `json:"device_read"`
+	DeviceWrite engine.Count `json:"device_write"`
+
+	Fsyncs engine.Count `json:"fsync"` // where the engine lets us see them
+
+	DiskBytes engine.Count `json:"disk_bytes"` // allocated blocks at the end
+	LiveBytes engine.Count `json:"live_bytes"` // keys and values alive at the end
+
+	// SettleWriteBytes is WriteBytes of the settle phase that follows.
+	SettleWriteBytes engine.Count `json:"settle_write_bytes"`
+}
+
+// Amp are the amplification factors that Amplify derives from IO.
+type Amp struct {
+	Write        *float64 `json:"write"`         // bytes written a user byte, during the measured phase
+	WriteSettled *float64 `json:"write_settled"` // with the settle phase that followed
+	Read         *float64 `json:"read"`          // bytes read from the device a user byte returned
+	Space        *float64 `json:"space"`         // disk bytes a live byte
+	Source       string   `json:"source"`        // proc, vfs
+}
+
+// Stalls are the operations that took far longer than their neighbours, seen
+// even where only a sample is timed.
+type Stalls struct {
+	Count uint64 `json:"n"`
+	Time  uint64 `json:"ns"`
+	Max   uint64 `json:"max_ns"`
+	// Engine is what the engine itself counted.
+	Engine engine.Count `json:"engine_ns"`
+}
+
+// Debt is the background work outstanding.
+type Debt struct {
+	Start    engine.Count `json:"start"` // bytes, before the measured phase
+	End      engine.Count `json:"end"`
+	Settled  engine.Count `json:"settled"`  // after settling
+	SettleS  *float64     `json:"settle_s"` // null: the engine cannot settle, or was not asked to
+	TimedOut bool         `json:"timed_out"`
+}
+
+// CPU is the processor time of the measured phase, in seconds.
+type CPU struct {
+	UserS   *float64 `json:"user_s"`
+	SystemS *float64 `json:"system_s"`
+	GCS     *float64 `json:"gc_s"`
+	StealS  *float64 `json:"steal_s"` // of the whole machine
+}
+
+// Mem is the memory of the cell's process.
+type Mem struct {
+	PeakRSS     engine.Count `json:"rss_max"` // of the measured phase, file pages included
+	AnonRSS     engine.Count `json:"rss_anon"`
+	HeapBytes   engine.Count `json:"heap"`
+	AllocsPerOp *float64     `json:"allocs_per_op"`
+	BytesPerOp  *float64     `json:"alloc_bytes_per_op"`
+	Harness     engine.Count `json:"harness"` // tapes, pools and histograms of the harness
+}
+
+// Quality says how far the cell can be trusted.
+type Quality struct {
+	HarnessNs    *float64 `json:"harness_ns"`    // a no-op target through the same loop, per operation
+	HarnessShare *float64 `json:"harness_share"` // of the measured time per operation
+	ClockNs      *float64 `json:"clock_ns"`
+	Timing       string   `json:"timing"`       // all, sample:N, off
+	RefillShare  *float64 `json:"refill_share"` // time spent drawing operations, outside the measured time
+	Verified     uint64   `json:"verified"`     // reads whose value was checked
+	VerifiedFull uint64   `json:"verified_full"`
+	Flags        []Flag   `json:"flags"` // empty: nothing to object to
+}
+
+// Flag is an objection to a cell, with its reason.
+type Flag struct {
+	Name   string `json:"name"`  // harness, harness_bound, errors, short, debt, steal, ...
+	Level  string `json:"level"` // yellow, red
+	Reason string `json:"reason"`
+}
+
+// SeriesRow is one second of one cell: a line of series.jsonl.gz.
+type SeriesRow struct {
+	Cell       string       `json:"cell"`
+	Phase      string       `json:"phase"`
+	T          float64      `json:"t"` // seconds since the phase began, at the end of the row
+	Seconds    float64      `json:"seconds"`
+	Ops        uint64       `json:"ops"`
+	Errors     uint64       `json:"errors"`
+	Latency    *Latency     `json:"service_ns"`
+	CPUS       *float64     `json:"cpu_s"`
+	RSS        engine.Count `json:"rss"`
+	ReadBytes  engine.Count `json:"read_bytes"`
+	WriteBytes engine.Count `json:"write_bytes"`
+	Debt       engine.Count `json:"debt"`
+}
+
+// EventRow is one thing that happened: a line of events.jsonl.
+type EventRow struct {
+	Cell     string        `json:"cell"`
+	Phase    string        `json:"phase"`
+	T        float64       `json:"t"` // seconds since the cell's process began
+	Kind     string        `json:"kind"`
+	Duration time.Duration `json:"duration_ns"`
+	BytesIn  int64         `json:"bytes_in,omitempty"`
+	BytesOut int64         `json:"bytes_out,omitempty"`
+	Detail   string        `json:"detail,omitempty"`
+}
