@@ -1,0 +1,180 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/workloads"
+)
+
+// A LoopDriver makes loops: the house's own, or another client's behind the
+// same interface.
+type LoopDriver interface {
+	Name() string
+	Open(t Target, o LoopOptions) (Loop, error)
+}
+
+// A Loop performs the phases of one workload against one target. Its methods
+// are called one after another. It keeps what phases share: the inserted
+// records, the random state.
+type Loop interface {
+	// Load inserts the records that the workload starts with.
+	Load(ctx context.Context, l Limits) (*PhaseResult, error)
+	// Run performs operations of the workload's mix.
+	Run(ctx context.Context, l Limits) (*PhaseResult, error)
+	// Close ends the sessions, not the target.
+	Close() error
+}
+
+// LoopOptions are what all phases of a loop share.
+type LoopOptions struct {
+	Workload *workloads.Spec
+	Seed     uint64
+	Threads  int
+	// LoadThreads inserts with another number of workers; 0 means Threads.
+	LoadThreads int
+	Verify      Verify
+	// CountErrors goes on after an error and counts it; otherwise the first
+	// one ends the phase.
+	CountErrors bool
+	// Blank is set for a target that stores nothing: answers mean nothing.
+	Blank bool
+}
+
+// Limits end a phase: whichever comes first, when not zero. Cancelling the
+// context ends it as well, and is no error.
+type Limits struct {
+	Name       string // of the phase
+	Duration   time.Duration
+	Operations uint64
+	Timing     Timing
+	// Interval is the length of a row of the series; 0 records none.
+	Interval time.Duration
+	// Progress, when not nil, is called every Interval from one goroutine.
+	Progress func(Progress)
+}
+
+// Progress is a glance at a running phase.
+type Progress struct {
+	Phase   string        `json:"phase"`
+	Elapsed time.Duration `json:"elapsed_ns"`
+	Ops     uint64        `json:"ops"`
+	Total   uint64        `json:"total"` // operations to be done, 0 when by duration
+	Rate    float64       `json:"rate"`  // operations a second since the last glance
+}
+
+// OpResult is what became of one kind of operation.
+type OpResult struct {
+	N, OK, NotFound, Errors uint64
+	Rows                    uint64 // records returned by scans
+	BytesIn, BytesOut       uint64 // keys and values written; values and rows returned
+	Service                 Histogram
+}
+
+// PhaseResult is what became of a phase.
+type PhaseResult struct {
+	Ops     map[workloads.Kind]*OpResult
+	Elapsed time.Duration // from the start of the first worker to the end of the last
+	Active  time.Duration // mean of the workers' time without refills
+	Refill  time.Duration // mean of the workers' time spent drawing operations
+	Series  []results.SeriesRow
+	Stalls  results.Stalls
+
+	Verified, VerifiedFull uint64
+	// LiveDelta is the change in live bytes; ok is false when it is unknown.
+	LiveDelta   int64
+	LiveDeltaOK bool
+	// HarnessBytes is the memory of tapes, pools and histograms.
+	HarnessBytes uint64
+	// FirstError is the first failure of an operation, nil when there was none.
+	FirstError error
+	// Interrupted is set when the context ended the phase.
+	Interrupted bool
+}
+
+// N returns the number of operations of all kinds, failed ones included.
+func (r *PhaseResult) N() (n uint64) {
+	for _, op := range r.Ops {
+		n += op.N
+	}
+	return n
+}
+
+// OpsPerS returns operations a second of active time; 0 when there was none.
+func (r *PhaseResult) OpsPerS() float64 {
+	if r.Active <= 0 {
+		return 0
+	}
+	return float64(r.N()) / r.Active.Seconds()
+}
+
+// Verify says how much of what reads return is checked.
+type Verify string
+
+const (
+	VerifyOff    Verify = "off"
+	VerifyHeader Verify = "header" // presence, and the stamp of every value
+	VerifySample Verify = "sample" // and every byte of 1 in 64
+	VerifyFull   Verify = "full"   // every byte
+)
+
+// ParseVerify reads a Verify.
+func ParseVerify(s string) (Verify, error) {
+	switch v := Verify(strings.ToLower(s)); v {
+	case VerifyOff, VerifyHeader, VerifySample, VerifyFull:
+		return v, nil
+	}
+	return "", fmt.Errorf("verify %q: want off, header, sample or full", s)
+}
+
+// Timing says which operations are timed.
+type Timing struct {
+	// Every is 0 for none, n for one in n. All operations with one clock
+	// reading each, chained, is Every 1 with Chained.
+	Every   int
+	Chained bool
+	// Auto chooses once the mean time of an operation is known.
+	Auto bool
+}
+
+// TimingAll times every operation, from the end of the one before: one clock
+// reading each, and the time of preparing an operation counts to it.
+func TimingAll() Timing { return Timing{Every: 1, Chained: true} }
+
+// TimingSample times one operation in n, with two readings around the call.
+func TimingSample(n int) Timing { return Timing{Every: n} }
+
+// String writes what ParseTiming reads.
+func (t Timing) String() string {
+	switch {
+	case t.Auto:
+		return "auto"
+	case t.Every == 0:
+		return "off"
+	case t.Chained:
+		return "all"
+	}
+	return "sample:" + strconv.Itoa(t.Every)
+}
+
+// ParseTiming reads auto, all, off or sample:N.
+func ParseTiming(s string) (Timing, error) {
+	switch {
+	case s == "auto":
+		return Timing{Auto: true}, nil
+	case s == "all":
+		return TimingAll(), nil
+	case s == "off":
+		return Timing{}, nil
+	}
+	if text, ok := strings.CutPrefix(s, "sample:"); ok {
+		if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= 1024 {
+			return TimingSample(n), nil
+		}
+	}
+	return Timing{}, fmt.Errorf("timing %q: want auto, all, off or sample:N with N from 1 to 1024", s)
+}
