@@ -37,3 +37,12 @@ func ratio(a, b engine.Count) *float64 {
 
 // Num returns a known number.
 func Num(x float64) *float64 { return &x }
+
+// number returns a Count as a number, null when it is unknown.
+func number(c engine.Count) *float64 {
+	n, ok := c.Value()
+	if !ok {
+		return nil
+	}
+	return Num(float64(n))
+}
