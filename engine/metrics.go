@@ -1,6 +1,9 @@
 package engine
 
-import "strconv"
+import (
+	"reflect"
+	"strconv"
+)
 
 // A Count is a counter or gauge that may be unknown. The zero Count is
 // unknown, so that what an engine does not fill in is never taken for zero.
@@ -73,6 +76,8 @@ func (c *Count) UnmarshalJSON(text []byte) error {
 // Metrics are an engine's own counts. Unless marked as a gauge, a field counts
 // from Open and never goes down. Sizes are bytes, times nanoseconds.
 //
+// Gauges have the tag kind:"gauge".
+//
 // The zero Metrics knows nothing. An engine fills what it knows and must not
 // estimate; the harness sees bytes and syncs of the process besides.
 type Metrics struct {
@@ -100,14 +105,14 @@ type UserMetrics struct {
 
 // LogMetrics count the write-ahead log.
 type LogMetrics struct {
-	BytesIn      Count `json:"bytes_in"`      // payload
-	BytesWritten Count `json:"bytes_written"` // with framing and padding, without zero-fill
-	BytesZeroed  Count `json:"bytes_zeroed"`  // zero-fill ahead of the log
-	Syncs        Count `json:"syncs"`         // syncs of the log
-	Groups       Count `json:"groups"`        // commits that shared one write
-	SyncTime     Count `json:"sync_ns"`       // time spent in syncs
-	BytesLive    Count `json:"bytes_live"`    // gauge: log not yet covered by data files
-	SyncsAvoided Count `json:"syncs_avoided"` // Sync-level commits that another's sync covered
+	BytesIn      Count `json:"bytes_in"`                // payload
+	BytesWritten Count `json:"bytes_written"`           // with framing and padding, without zero-fill
+	BytesZeroed  Count `json:"bytes_zeroed"`            // zero-fill ahead of the log
+	Syncs        Count `json:"syncs"`                   // syncs of the log
+	Groups       Count `json:"groups"`                  // commits that shared one write
+	SyncTime     Count `json:"sync_ns"`                 // time spent in syncs
+	BytesLive    Count `json:"bytes_live" kind:"gauge"` // gauge: log not yet covered by data files
+	SyncsAvoided Count `json:"syncs_avoided"`           // Sync-level commits that another's sync covered
 }
 
 // WorkMetrics count what writes cause later.
@@ -125,17 +130,17 @@ type WorkMetrics struct {
 	GCWriteBytes      Count `json:"gc_write_bytes"`
 	Splits            Count `json:"splits"`
 	Merges            Count `json:"merges"`
-	DebtBytes         Count `json:"debt_bytes"` // gauge: bytes still to be rewritten to be settled
-	Running           Count `json:"running"`    // gauge: background jobs now
+	DebtBytes         Count `json:"debt_bytes" kind:"gauge"` // gauge: bytes still to be rewritten to be settled
+	Running           Count `json:"running" kind:"gauge"`    // gauge: background jobs now
 }
 
 // SpaceMetrics are gauges of what is on disk.
 type SpaceMetrics struct {
-	DiskBytes    Count `json:"disk_bytes"`
-	GarbageBytes Count `json:"garbage_bytes"`
-	PinnedBytes  Count `json:"pinned_bytes"` // obsolete, held by snapshots and iterators
-	Files        Count `json:"files"`
-	LiveKeys     Count `json:"live_keys"`
+	DiskBytes    Count `json:"disk_bytes" kind:"gauge"`
+	GarbageBytes Count `json:"garbage_bytes" kind:"gauge"`
+	PinnedBytes  Count `json:"pinned_bytes" kind:"gauge"` // obsolete, held by snapshots and iterators
+	Files        Count `json:"files" kind:"gauge"`
+	LiveKeys     Count `json:"live_keys" kind:"gauge"`
 }
 
 // ReadMetrics count the work of reads.
@@ -157,15 +162,15 @@ type CacheMetrics struct {
 	Misses    Count `json:"misses"`
 	Inserts   Count `json:"inserts"`
 	Evictions Count `json:"evictions"`
-	Bytes     Count `json:"bytes"` // gauge
+	Bytes     Count `json:"bytes" kind:"gauge"` // gauge
 }
 
 // MemoryMetrics are gauges by kind; Off is what lies outside the Go heap.
 type MemoryMetrics struct {
-	Memtable Count `json:"memtable"`
-	Index    Count `json:"index"`
-	Filter   Count `json:"filter"`
-	Off      Count `json:"off_heap"`
+	Memtable Count `json:"memtable" kind:"gauge"`
+	Index    Count `json:"index" kind:"gauge"`
+	Filter   Count `json:"filter" kind:"gauge"`
+	Off      Count `json:"off_heap" kind:"gauge"`
 }
 
 // StallMetrics count writes that were made to wait, by reason.
@@ -183,6 +188,24 @@ type StallMetrics struct {
 type HealthMetrics struct {
 	SyncErrors      Count `json:"sync_errors"`
 	CorruptionFound Count `json:"corruption_found"`
-	RecoveryTime    Count `json:"recovery_ns"` // of the last Open
-	RecoveryBytes   Count `json:"recovery_bytes"`
+	RecoveryTime    Count `json:"recovery_ns" kind:"gauge"` // of the last Open
+	RecoveryBytes   Count `json:"recovery_bytes" kind:"gauge"`
+}
+
+// Since returns what moved since an earlier reading: counters as Count.Since,
+// gauges as they are now.
+func (m *Metrics) Since(earlier *Metrics) Metrics {
+	moved := *m
+	groups, old := reflect.ValueOf(&moved).Elem(), reflect.ValueOf(earlier).Elem()
+	for i := range groups.NumField() {
+		group, oldGroup := groups.Field(i), old.Field(i)
+		for j := range group.NumField() {
+			if group.Type().Field(j).Tag.Get("kind") == "gauge" {
+				continue
+			}
+			c := group.Field(j).Addr().Interface().(*Count)
+			*c = c.Since(oldGroup.Field(j).Interface().(Count))
+		}
+	}
+	return moved
 }
