@@ -1,0 +1,20 @@
+package workloads
+
+import "encoding/binary"
+
+// Number returns the key number that a record's first stamp carries. ok is
+// false for a record that is too short to carry one. It checks nothing else.
+func (v *Values) Number(record []byte) (number uint64, ok bool) {
+	if v.framed {
+		record = record[min(len(record), frameSize):]
+	}
+	if len(record) < 8 || (v.fields > 1 && !v.framed && v.size < 8) {
+		return 0, false
+	}
+	return binary.LittleEndian.Uint64(record), true
+}
+
+// Memory returns the bytes that v has taken for pools and tables.
+func (v *Values) Memory() uint64 {
+	return uint64(len(v.pool) + len(v.work) + 4*len(v.lengths))
+}

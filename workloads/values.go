@@ -1,0 +1,207 @@
+package workloads
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/kvbench/kvbench/workloads/dist"
+)
+
+// Limits of values in bytes.
+const (
+	maxFields     = 1 << 12
+	maxValueBytes = 64 << 20
+)
+
+// quantiles is the size of the table from which varying sizes are drawn, so
+// that a draw in the timed path costs a load and no power or logarithm.
+const quantiles = 1 << 14
+
+// Values makes the values of one worker and verifies those of all. Each value
+// carries a stamp (see stamp.go) and bytes of a pool that is the same for
+// every worker with the same spec and pool seed. It is not safe for concurrent
+// use. No method allocates except to report a damaged value.
+type Values struct {
+	pool []byte // as made; what values are verified against
+	work []byte // a copy in which the latest value is stamped
+	rand dist.Rand
+
+	version uint64
+	span    uint64 // values begin at pool offsets below span
+
+	fields  int // stamped values in a record
+	size    int // of each, if constant
+	framed  bool
+	lengths []uint32 // quantiles of the size of a field, if it varies
+	parts   int      // field lengths in a stamped value
+
+	saved  [stampSize]byte // what the stamp of a single value replaced
+	undo   []byte          // where
+	stamps []span          // what the last record of several fields stamped
+	turn   uint64
+}
+
+// span is a part of the pool.
+type span struct{ at, n uint32 }
+
+// NewValues returns the values of a worker below 1<<16. The pool seed must be
+// the same wherever values of one store are made or verified; a worker id that
+// differs between phases keeps versions apart.
+func (s *Spec) NewValues(poolSeed uint64, worker int) (*Values, error) {
+	if worker < 0 || worker >= 1<<16 {
+		return nil, fmt.Errorf("new values: worker %d is not in 0..65535", worker)
+	}
+	v := &Values{
+		rand:    dist.NewRand(dist.Derive(poolSeed, uint64(worker), streamValues)),
+		version: uint64(worker) << 48,
+		span:    poolBytes, fields: 1, parts: s.Values.FieldCount,
+	}
+	fl := s.Values.FieldLength
+	if s.UpdateMode == UpdateField {
+		v.fields, v.parts = s.Values.FieldCount, 1
+	}
+	v.size = int(fl.Max) * v.parts
+	if !fl.IsConstant() {
+		v.size, v.framed = 0, v.fields > 1
+		v.lengths = make([]uint32, quantiles)
+		q := fl.Quantile()
+		for i := range v.lengths {
+			v.lengths[i] = uint32(q.At((float64(i) + 0.5) / quantiles))
+		}
+	}
+	v.stamps = make([]span, 0, v.fields)
+	v.pool = newPool(poolSeed, poolBytes+s.MaxValue(), s.Values.Compress)
+	v.work = append([]byte(nil), v.pool...)
+	return v, nil
+}
+
+// MaxValue returns the size of the largest value in bytes.
+func (s *Spec) MaxValue() int {
+	n := s.Values.FieldCount * int(s.Values.FieldLength.Max)
+	if s.framed() {
+		n += s.Values.FieldCount * frameSize
+	}
+	return n
+}
+
+// MeanValue returns the expected size of a value in bytes.
+func (s *Spec) MeanValue() float64 {
+	n := float64(s.Values.FieldCount) * s.Values.FieldLength.Mean()
+	if s.framed() {
+		n += float64(s.Values.FieldCount * frameSize)
+	}
+	return n
+}
+
+// framed reports whether records consist of frames.
+func (s *Spec) framed() bool {
+	return s.UpdateMode == UpdateField && s.Values.FieldCount > 1 && !s.Values.FieldLength.IsConstant()
+}
+
+// Next returns a fresh whole value for the key of number. It is valid until
+// the next call of Next.
+func (v *Values) Next(number uint64) []byte {
+	if v.fields > 1 {
+		return v.nextRecord(number)
+	}
+	copy(v.undo, v.saved[:])
+	n := v.size
+	if n == 0 {
+		n = v.total()
+	}
+	v.version++
+	at := v.rand.Uintn(v.span)
+	b := v.work[at : at+uint64(n) : at+uint64(n)]
+	v.undo = b[:min(n, stampSize)]
+	copy(v.saved[:], v.undo)
+	s := stamp{number: number, length: uint32(n), offset: uint32(at), version: v.version}
+	s.put(b)
+	return b
+}
+
+// total draws the size of a single value of varying size.
+func (v *Values) total() int {
+	n := 0
+	for range v.parts {
+		n += int(v.lengths[v.rand.Uintn(quantiles)])
+	}
+	return n
+}
+
+// nextRecord is Next for several stamped fields.
+func (v *Values) nextRecord(number uint64) []byte {
+	for _, s := range v.stamps {
+		copy(v.work[s.at:s.at+s.n], v.pool[s.at:])
+	}
+	v.stamps = v.stamps[:0]
+	v.version++
+	start := uint32(v.rand.Uintn(v.span))
+	at := start
+	for range v.fields {
+		n := uint32(v.size)
+		if v.framed {
+			n = v.lengths[v.rand.Uintn(quantiles)]
+			binary.LittleEndian.PutUint32(v.work[at:], n)
+			v.stamps = append(v.stamps, span{at, frameSize})
+			at += frameSize
+		}
+		s := stamp{number: number, length: n, offset: at, version: v.version}
+		s.put(v.work[at : at+n])
+		v.stamps = append(v.stamps, span{at, min(n, stampSize)})
+		at += n
+	}
+	return v.work[start:at:at]
+}
+
+// SetField overwrites one field of a record in place with a fresh one of the
+// same length. The record belongs to the caller; only its framing is checked.
+func (v *Values) SetField(number uint64, record []byte, field int) error {
+	if field < 0 || field >= v.fields {
+		return fmt.Errorf("set field %d of key number %d: the record has %d fields", field, number, v.fields)
+	}
+	b, err := v.field(number, record, field)
+	if err != nil {
+		return err
+	}
+	v.version++
+	at := v.rand.Uintn(v.span)
+	copy(b, v.pool[at:])
+	s := stamp{number: number, length: uint32(len(b)), offset: uint32(at), version: v.version}
+	s.put(b)
+	return nil
+}
+
+// field returns the part of a record that holds a field.
+func (v *Values) field(number uint64, record []byte, field int) ([]byte, error) {
+	if v.framed {
+		rest := record
+		for i := 0; ; i++ {
+			b, after, err := v.frame(number, rest, i)
+			if err != nil || i == field {
+				return b, err
+			}
+			rest = after
+		}
+	}
+	size := v.size
+	if v.fields == 1 {
+		size = len(record)
+	}
+	if len(record) != size*v.fields || len(record) == 0 {
+		return nil, &ValueError{Number: number, Field: field, What: "size", Got: uint64(len(record)), Want: uint64(v.size * v.fields)}
+	}
+	return record[field*size:][:size], nil
+}
+
+// frame splits the first field off framed bytes; field is its index.
+func (v *Values) frame(number uint64, b []byte, field int) (body, rest []byte, err error) {
+	if len(b) < frameSize {
+		return nil, nil, &ValueError{Number: number, Field: field, What: "frame", Got: uint64(len(b)), Want: frameSize}
+	}
+	n := binary.LittleEndian.Uint32(b)
+	b = b[frameSize:]
+	if uint64(n) > uint64(len(b)) || n == 0 {
+		return nil, nil, &ValueError{Number: number, Field: field, What: "frame length", Got: uint64(n), Want: uint64(len(b))}
+	}
+	return b[:n], b[n:], nil
+}
