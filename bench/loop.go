@@ -133,20 +133,29 @@ func ParseVerify(s string) (Verify, error) {
 
 // Timing says which operations are timed.
 type Timing struct {
-	// Every is 0 for none, n for one in n. All operations with one clock
-	// reading each, chained, is Every 1 with Chained.
-	Every   int
+	// Every is 0 for none, n for one in n, with two clock readings around it.
+	Every int
+	// Chained, with Every 1, times each operation from the end of the one
+	// before: one reading an operation, and the harness's own work counts.
 	Chained bool
 	// Auto chooses once the mean time of an operation is known.
 	Auto bool
 }
 
-// TimingAll times every operation, from the end of the one before: one clock
-// reading each, and the time of preparing an operation counts to it.
-func TimingAll() Timing { return Timing{Every: 1, Chained: true} }
+// autoAllNs is the mean time of an operation from which Auto times all of
+// them; below, it times one in 16.
+const autoAllNs = 2000
 
-// TimingSample times one operation in n, with two readings around the call.
-func TimingSample(n int) Timing { return Timing{Every: n} }
+// choose resolves Auto for operations of a mean time.
+func (t Timing) choose(meanNs float64) Timing {
+	switch {
+	case !t.Auto:
+		return t
+	case meanNs >= autoAllNs:
+		return Timing{Every: 1}
+	}
+	return Timing{Every: 16}
+}
 
 // String writes what ParseTiming reads.
 func (t Timing) String() string {
@@ -156,25 +165,29 @@ func (t Timing) String() string {
 	case t.Every == 0:
 		return "off"
 	case t.Chained:
+		return "chained"
+	case t.Every == 1:
 		return "all"
 	}
 	return "sample:" + strconv.Itoa(t.Every)
 }
 
-// ParseTiming reads auto, all, off or sample:N.
+// ParseTiming reads auto, all, chained, off or sample:N.
 func ParseTiming(s string) (Timing, error) {
 	switch {
 	case s == "auto":
 		return Timing{Auto: true}, nil
 	case s == "all":
-		return TimingAll(), nil
+		return Timing{Every: 1}, nil
+	case s == "chained":
+		return Timing{Every: 1, Chained: true}, nil
 	case s == "off":
 		return Timing{}, nil
 	}
 	if text, ok := strings.CutPrefix(s, "sample:"); ok {
 		if n, err := strconv.Atoi(text); err == nil && n >= 1 && n <= 1024 {
-			return TimingSample(n), nil
+			return Timing{Every: n}, nil
 		}
 	}
-	return Timing{}, fmt.Errorf("timing %q: want auto, all, off or sample:N with N from 1 to 1024", s)
+	return Timing{}, fmt.Errorf("timing %q: want auto, all, chained, off or sample:N with N from 1 to 1024", s)
 }

@@ -1,0 +1,269 @@
+package bench
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/workloads"
+)
+
+// An Experiment is a matrix of engines, workloads and thread counts, repeated.
+type Experiment struct {
+	Name      string
+	Engines   []EngineChoice
+	Workloads []WorkloadChoice
+	Threads   []int // at least one
+	Reps      int   // at least 1
+	Seed      uint64
+
+	// Durability is what every engine is asked for: sync, async, os, buffered
+	// or none. Async is each engine's own level.
+	Durability  string
+	CacheRegime string // as claimed; empty: none
+
+	Duration   time.Duration // of the measured phase; 0: by operations
+	Operations uint64        // of the measured phase over all threads; 0: by duration
+	Warmup     time.Duration
+	Interval   time.Duration // of the series
+	Calibrate  time.Duration // of the no-op loop before every cell
+	Settle     time.Duration // at most; 0: no settling
+
+	LoadThreads int // 0: as many as the cell has
+	Timing      Timing
+	Verify      Verify
+	CountErrors bool
+	Driver      string // of the loop; empty: the house's own
+
+	Dir     string // where engines keep their data; made, and removed at the end
+	Keep    bool   // leave the data of the last repetition
+	Profile string // directory for CPU and heap profiles of every cell; empty: none
+	Command string // as recorded
+}
+
+// EngineChoice is one engine with settings.
+type EngineChoice struct {
+	Driver   engine.Driver
+	Settings map[string]string
+}
+
+// WorkloadChoice is one workload.
+type WorkloadChoice struct {
+	Spec *workloads.Spec
+	// LoadOnly measures the load itself, into an empty engine.
+	LoadOnly bool
+}
+
+// A Plan is the cells of an experiment in the order in which they run.
+type Plan struct {
+	Cells []PlannedCell
+	// Prepared are the loads that cells share.
+	Prepared []PreparedLoad
+
+	Estimate  time.Duration // how long it may take
+	DiskBytes uint64        // how much space it may need at its peak
+}
+
+// PlannedCell is one cell to be run.
+type PlannedCell struct {
+	Spec CellSpec
+	// Prepared is the index of the load to start from, -1 for none.
+	Prepared int
+}
+
+// PreparedLoad is data loaded once and copied for every cell.
+type PreparedLoad struct {
+	Key  string // of engine, settings and shape of the data
+	Spec CellSpec
+}
+
+// Plan lays the experiment out. It is pure: it opens and runs nothing.
+//
+// Repetitions are interleaved: each goes once through the whole matrix. Within
+// a repetition the blocks (workload and thread count) are in random order, and
+// within a block the engines are: a random order that rotates from repetition
+// to repetition, so that every engine is first, second, ... about as often.
+// All engines of a block share its seed.
+func (x *Experiment) Plan() (*Plan, error) {
+	if err := x.check(); err != nil {
+		return nil, err
+	}
+	p := &Plan{}
+	loads := make(map[string]int)
+	blocks := x.blocks()
+	orders := make([][]int, len(blocks))
+	for i := range blocks {
+		orders[i] = permutation(len(x.Engines), derive(x.Seed, uint64(i), 1))
+	}
+	for rep := 1; rep <= x.Reps; rep++ {
+		for _, i := range permutation(len(blocks), derive(x.Seed, uint64(rep), 2)) {
+			for j := range orders[i] {
+				e := orders[i][(j+rep-1)%len(orders[i])]
+				cell, err := x.cell(blocks[i], x.Engines[e], rep, derive(x.Seed, uint64(i), uint64(rep), 3))
+				if err != nil {
+					return nil, err
+				}
+				cell.Cell.Order = len(p.Cells) + 1
+				p.Cells = append(p.Cells, PlannedCell{Spec: cell, Prepared: x.prepare(p, loads, &cell)})
+			}
+		}
+	}
+	x.estimate(p)
+	return p, nil
+}
+
+func (x *Experiment) check() error {
+	switch {
+	case len(x.Engines) == 0:
+		return fmt.Errorf("%w: no engine to run", engine.ErrInvalid)
+	case len(x.Workloads) == 0:
+		return fmt.Errorf("%w: no workload to run", engine.ErrInvalid)
+	case x.Reps < 1:
+		return fmt.Errorf("%w: %d repetitions; at least 1", engine.ErrInvalid, x.Reps)
+	case len(x.Threads) == 0:
+		return fmt.Errorf("%w: no number of threads", engine.ErrInvalid)
+	}
+	for _, n := range x.Threads {
+		if n < 1 || n > maxThreads {
+			return fmt.Errorf("%w: %d threads; want 1 to %d", engine.ErrInvalid, n, maxThreads)
+		}
+	}
+	for _, w := range x.Workloads {
+		if !w.LoadOnly && x.Duration <= 0 && x.Operations == 0 && w.Spec.Operations == 0 {
+			return fmt.Errorf("%w: workload %s has neither a duration nor a number of operations", engine.ErrInvalid, w.Spec.Name)
+		}
+	}
+	_, err := Regime(x.Durability)
+	return err
+}
+
+// maxThreads keeps worker numbers within what a value's stamp can hold.
+const maxThreads = 4096
+
+// block is a part of the matrix whose cells are compared with each other.
+type block struct {
+	workload WorkloadChoice
+	threads  int
+}
+
+func (x *Experiment) blocks() []block {
+	var list []block
+	for _, w := range x.Workloads {
+		for _, n := range x.Threads {
+			list = append(list, block{workload: w, threads: n})
+		}
+	}
+	return list
+}
+
+// cell fills in the spec of one cell.
+func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSpec, error) {
+	w := b.workload.Spec
+	settings, err := engine.Resolve(e.Driver.Settings, e.Settings)
+	if err != nil {
+		return CellSpec{}, fmt.Errorf("engine %s: %w", e.Driver.Name, err)
+	}
+	regime, err := Regime(x.Durability)
+	if err != nil {
+		return CellSpec{}, err
+	}
+	s := CellSpec{
+		Task: TaskRun, Workload: w, Settings: e.Settings, Level: x.Durability,
+		LoadThreads: x.LoadThreads, Duration: x.Duration, Operations: x.Operations,
+		Warmup: x.Warmup, Interval: x.Interval, Calibrate: x.Calibrate, Settle: x.Settle,
+		Timing: x.Timing.String(), Verify: x.Verify, CountErrors: x.CountErrors, Profile: x.Profile,
+	}
+	if s.Operations == 0 && s.Duration == 0 {
+		s.Operations = w.Operations
+	}
+	name := w.Name
+	if b.workload.LoadOnly {
+		s.Task, s.LoadThreads, name = TaskLoad, b.threads, loadName(w.Name)
+		s.Duration, s.Operations, s.Warmup = 0, w.Records, 0
+	}
+	s.Cell = results.Cell{
+		Schema: results.CellSchema, Experiment: x.Name, Rep: rep, Seed: seed, Command: x.Command,
+		ID:       fmt.Sprintf("%s-%s-t%d-r%d", fileName(name), fileName(e.Driver.Name), b.threads, rep),
+		Regime:   regime,
+		Engine:   results.EngineInfo{Name: e.Driver.Name, Version: e.Driver.Version, Family: e.Driver.Family, Rail: e.Driver.Rail, Settings: settings, Asterisks: e.Driver.Asterisks},
+		Workload: workloadInfo(w, name),
+		Load: results.LoadInfo{
+			Mode: "closed", Threads: b.threads, DurationS: s.Duration.Seconds(), Operations: s.Operations, Driver: x.loopName(),
+		},
+		CacheRegime: x.CacheRegime,
+	}
+	s.Cell.SpecSHA = specSHA(&s)
+	return s, nil
+}
+
+func (x *Experiment) loopName() string {
+	if x.Driver == "" {
+		return Native{}.Name()
+	}
+	return x.Driver
+}
+
+// LoadWorkload is the name under which the load phase of workload A, or of
+// what -P says, is measured.
+const LoadWorkload = "load"
+
+// loadName names the measured load of a workload: "load" for the core's.
+func loadName(workload string) string {
+	if workload == "" || workload == LoadWorkload {
+		return LoadWorkload
+	}
+	return LoadWorkload + "-" + workload
+}
+
+func workloadInfo(w *workloads.Spec, name string) results.WorkloadInfo {
+	info := results.WorkloadInfo{
+		Name: name, Compat: string(w.Compat), Records: w.Records, Operations: w.Operations,
+		Mix: make(map[string]float64), Dist: w.Request.String(), UpdateMode: w.UpdateMode.String(),
+		KeyFormat: w.Keys.Format, ValueBytes: w.MeanValue(), Properties: w.Properties,
+	}
+	for k, share := range w.Mix {
+		if share > 0 {
+			info.Mix[workloads.Kind(k).String()] = share
+		}
+	}
+	return info
+}
+
+// specSHA identifies what was asked of whom: cells with the same one differ
+// in repetition and seed only.
+func specSHA(s *CellSpec) string {
+	c := *s
+	c.Cell = results.Cell{
+		Regime: s.Cell.Regime, CacheRegime: s.Cell.CacheRegime, Load: s.Cell.Load,
+		Engine: results.EngineInfo{Name: s.Cell.Engine.Name, Version: s.Cell.Engine.Version, Settings: s.Cell.Engine.Settings},
+	}
+	c.Dir, c.Profile, c.Loaded, c.Settings = "", "", nil, nil
+	return sum(c)
+}
+
+func sum(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		// Every value given here is plain data that has been through JSON.
+		data = fmt.Append(nil, v)
+	}
+	h := sha256.Sum256(data)
+	return hex.EncodeToString(h[:])
+}
+
+// fileName keeps what is fit for a file name.
+func fileName(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			b[i] = '_'
+		}
+	}
+	return string(b)
+}

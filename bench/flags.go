@@ -1,0 +1,57 @@
+package bench
+
+import (
+	"fmt"
+
+	"github.com/kvbench/kvbench/results"
+)
+
+// Bounds from which a cell is flagged.
+const (
+	harnessWarn  = 0.05 // share of an operation that is the harness
+	harnessBound = 0.20
+	refillWarn   = 0.05
+	stealWarn    = 0.05 // of the processor time used
+)
+
+// flags returns the objections to a cell: red ones make its figures unfit for
+// a comparison.
+func flags(c *results.Cell) []results.Flag {
+	flags := []results.Flag{}
+	add := func(name, level, format string, args ...any) {
+		flags = append(flags, results.Flag{Name: name, Level: level, Reason: fmt.Sprintf(format, args...)})
+	}
+	switch c.Status {
+	case results.StatusFailed:
+		add("failed", "red", "%s", c.Error)
+	case results.StatusPartial:
+		add("partial", "red", "%s", c.Error)
+	}
+	if share := c.Quality.HarnessShare; share != nil && !c.Engine.Rail {
+		switch {
+		case *share > harnessBound:
+			add("harness_bound", "red", "the harness is %.0f %% of an operation (%.0f ns)", *share*100, *c.Quality.HarnessNs)
+		case *share > harnessWarn:
+			add("harness", "yellow", "the harness is %.1f %% of an operation (%.0f ns)", *share*100, *c.Quality.HarnessNs)
+		}
+	}
+	if share := c.Quality.RefillShare; share != nil && *share > refillWarn && !c.Engine.Rail {
+		add("refill", "yellow", "drawing operations took %.0f %% of the time, during which the engine rested", *share*100)
+	}
+	var failed uint64
+	for _, op := range c.Ops {
+		failed += op.Errors
+	}
+	if failed > 0 {
+		add("errors", "red", "%d operations failed", failed)
+	}
+	if c.Debt.TimedOut {
+		add("debt", "yellow", "background work was not done when settling timed out")
+	}
+	if c.CPU.StealS != nil && c.CPU.UserS != nil && c.CPU.SystemS != nil {
+		if used := *c.CPU.UserS + *c.CPU.SystemS; used > 0 && *c.CPU.StealS > stealWarn*used {
+			add("steal", "yellow", "the machine was taken away for %.2f s while %.2f s were used", *c.CPU.StealS, used)
+		}
+	}
+	return flags
+}

@@ -1,0 +1,347 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"time"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/workloads"
+)
+
+// prepare loads the data that later cells start from, and reports them.
+func (r *cellRun) prepare(ctx context.Context) error {
+	loaded, _, err := r.load(ctx, Timing{Every: 1, Chained: true})
+	if err != nil {
+		return err
+	}
+	debt, _, err := r.settle(ctx)
+	if err != nil {
+		return err
+	}
+	loaded.SettleS = debt.SettleS
+	r.emit(Message{Loaded: loaded})
+	return nil
+}
+
+// load inserts the records and makes them durable.
+func (r *cellRun) load(ctx context.Context, timing Timing) (*Loaded, *PhaseResult, error) {
+	r.events.setPhase("load")
+	begin := r.since()
+	p, err := r.loop.Load(ctx, Limits{
+		Name: "load", Timing: timing, Interval: r.spec.Interval, Progress: r.progress(nil),
+	})
+	if err == nil {
+		err = phaseError(p)
+	}
+	if err != nil {
+		return nil, p, fmt.Errorf("load: %w", err)
+	}
+	if err := r.target.Sync(); err != nil {
+		return nil, p, fmt.Errorf("sync the load: %w", err)
+	}
+	phase := results.Phase{
+		Name: "load", StartS: begin, EndS: r.since(), Ops: p.N(), OpsPerS: results.Num(p.OpsPerS()), OK: true,
+		Note: "at durability " + r.cell.Durability.String() + ", one sync at the end",
+	}
+	r.cell.Phases = append(r.cell.Phases, phase)
+	r.live = engine.Known(uint64(max(p.LiveDelta, 0)))
+	return &Loaded{Phase: phase, Level: r.cell.Durability.String(), LiveBytes: uint64(max(p.LiveDelta, 0))}, p, nil
+}
+
+// phaseError returns why a phase cannot count: the first operation that went
+// wrong, when errors end a phase, or the interruption.
+func phaseError(p *PhaseResult) error {
+	if p.FirstError != nil {
+		return p.FirstError
+	}
+	if p.Interrupted {
+		return context.Canceled
+	}
+	return nil
+}
+
+// measureLoad makes the load itself the measured phase.
+func (r *cellRun) measureLoad(ctx context.Context) error {
+	return r.measured(ctx, func(sampler func(Progress)) (*PhaseResult, error) {
+		r.events.setPhase("measure")
+		timing, err := ParseTiming(r.spec.Timing)
+		if err != nil {
+			return nil, err
+		}
+		if timing.Auto {
+			timing = Timing{Every: 1, Chained: true}
+		}
+		r.cell.Quality.Timing = "chained"
+		return r.loop.Load(ctx, Limits{Name: "measure", Timing: timing, Interval: r.spec.Interval, Progress: r.progress(sampler)})
+	})
+}
+
+// measureRun warms up and then measures the mix.
+func (r *cellRun) measureRun(ctx context.Context) error {
+	if r.spec.Loaded == nil && r.spec.Workload.Records > 0 {
+		if _, _, err := r.load(ctx, Timing{}); err != nil {
+			return err
+		}
+	}
+	timing, err := r.warmUp(ctx)
+	if err != nil {
+		return err
+	}
+	r.cell.Quality.Timing = timing.String()
+	r.chooseHarnessCost(timing)
+	return r.measured(ctx, func(sampler func(Progress)) (*PhaseResult, error) {
+		r.events.setPhase("measure")
+		return r.loop.Run(ctx, Limits{
+			Name: "measure", Duration: r.spec.Duration, Operations: r.spec.Operations,
+			Timing: timing, Interval: r.spec.Interval, Progress: r.progress(sampler),
+		})
+	})
+}
+
+// warmUp runs the mix until caches and memtables are in use, and resolves the
+// timing.
+func (r *cellRun) warmUp(ctx context.Context) (Timing, error) {
+	timing, err := ParseTiming(r.spec.Timing)
+	if err != nil || (r.spec.Warmup == 0 && !timing.Auto) {
+		return timing, err
+	}
+	limits := Limits{Name: "warmup", Duration: r.spec.Warmup, Timing: Timing{Every: 16}, Interval: r.spec.Interval, Progress: r.progress(nil)}
+	if r.spec.Warmup == 0 {
+		limits.Operations = uint64(64 * r.cell.Load.Threads) // enough to choose the timing
+	}
+	r.events.setPhase("warmup")
+	begin := r.since()
+	p, err := r.loop.Run(ctx, limits)
+	if err == nil {
+		err = phaseError(p)
+	}
+	if err != nil {
+		return timing, fmt.Errorf("warm-up: %w", err)
+	}
+	r.cell.Phases = append(r.cell.Phases, results.Phase{
+		Name: "warmup", StartS: begin, EndS: r.since(), Ops: p.N(), OpsPerS: results.Num(p.OpsPerS()), OK: true,
+		Note: "by time; steadiness is not tested",
+	})
+	r.emit(Message{Series: r.named(p.Series)})
+	if r.live, err = addLive(r.live, p), nil; err != nil {
+		return timing, err
+	}
+	mean := float64(p.Active) * float64(r.cell.Load.Threads) / float64(max(p.N(), 1))
+	return timing.choose(mean), nil
+}
+
+func addLive(live engine.Count, p *PhaseResult) engine.Count {
+	n, ok := live.Value()
+	if !ok || !p.LiveDeltaOK {
+		return engine.Count{}
+	}
+	return engine.Known(uint64(max(int64(n)+p.LiveDelta, 0)))
+}
+
+// measured runs a phase between two readings of everything, and fills in the
+// cell. It settles afterwards.
+func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress)) (*PhaseResult, error)) error {
+	var before, after engine.Metrics
+	stop, err := r.profile()
+	if err != nil {
+		return err
+	}
+	runtime.GC()
+	resetPeakRSS()
+	samples := &processSeries{device: r.device}
+	r.target.Metrics(&before)
+	begin, start := r.since(), readProcess(r.device)
+	p, err := phase(samples.sample)
+	end := readProcess(r.device)
+	finish := r.since()
+	r.target.Metrics(&after)
+	stop()
+	if err != nil {
+		return err
+	}
+	r.cell.Metrics = after.Since(&before)
+	r.cell.Debt.Start, r.cell.Debt.End = before.Work.DebtBytes, after.Work.DebtBytes
+	r.fill(p, start, end)
+	r.cell.Phases = append(r.cell.Phases, results.Phase{
+		Name: "measure", StartS: begin, EndS: finish, Ops: p.N(), OpsPerS: r.cell.OpsPerS, OK: p.FirstError == nil && !p.Interrupted,
+	})
+	samples.into(p.Series)
+	r.emit(Message{Series: r.named(p.Series)})
+	r.emit(Message{Hist: buckets(p)})
+	if err := phaseError(p); err != nil && (!r.spec.CountErrors || p.Interrupted) {
+		r.finishIO()
+		return err
+	}
+	debt, written, err := r.settle(ctx)
+	r.cell.Debt.Settled, r.cell.Debt.SettleS, r.cell.Debt.TimedOut = debt.Settled, debt.SettleS, debt.TimedOut
+	r.cell.IO.SettleWriteBytes = written
+	r.finishIO()
+	return err
+}
+
+// fill takes over what a phase and the process readings around it say.
+func (r *cellRun) fill(p *PhaseResult, start, end processStat) {
+	c := r.cell
+	ops := p.N()
+	if ops > 0 && p.Active > 0 {
+		c.OpsPerS = results.Num(p.OpsPerS())
+	}
+	c.IO, c.CPU, c.Mem = end.since(start, ops)
+	c.Mem.Harness = engine.Known(p.HarnessBytes)
+	c.Stalls = p.Stalls
+	c.Stalls.Engine = c.Metrics.Stall.Time
+	c.IO.Fsyncs = c.Metrics.Log.Syncs
+	var in, out, rows uint64
+	scans := false
+	for kind, op := range p.Ops {
+		in += op.BytesIn
+		out += op.BytesOut
+		rows += op.Rows
+		scans = scans || kind == workloads.Scan || kind == workloads.ReverseScan
+		c.Ops[kind.String()] = &results.OpStats{
+			N: op.N, OK: op.OK, NotFound: op.NotFound, Errors: op.Errors, Rows: op.Rows,
+			Timed: op.Service.N(), Service: op.Service.Latency(),
+		}
+	}
+	c.IO.UserWrite, c.IO.UserRead = engine.Known(in), engine.Known(out)
+	if scans && p.Active > 0 {
+		c.RowsPerS = results.Num(float64(rows) / p.Active.Seconds())
+	}
+	r.live = addLive(r.live, p)
+	q := &c.Quality
+	q.Verified, q.VerifiedFull = p.Verified, p.VerifiedFull
+	q.HarnessNs, q.ClockNs = r.harness.perOp, r.harness.clock
+	if q.HarnessNs != nil && ops > 0 {
+		perOp := float64(p.Active) * float64(c.Load.Threads) / float64(ops)
+		q.HarnessShare = results.Num(min(*q.HarnessNs/perOp, 1))
+	}
+	if total := p.Active + p.Refill; total > 0 {
+		q.RefillShare = results.Num(float64(p.Refill) / float64(total))
+	}
+}
+
+// finishIO reads what is on disk and derives the amplification.
+func (r *cellRun) finishIO() {
+	if r.cell.Engine.Caps != nil && r.cell.Engine.Caps.Persistent {
+		r.cell.IO.DiskBytes = diskUsage(r.spec.Dir)
+		r.cell.IO.LiveBytes = r.live
+		r.cell.Amp = results.Amplify(r.cell.IO, "proc")
+	}
+}
+
+// settle waits for background work, as long as the spec allows, and returns
+// the bytes that the process wrote meanwhile.
+func (r *cellRun) settle(ctx context.Context) (debt results.Debt, written engine.Count, err error) {
+	if r.spec.Settle <= 0 {
+		return debt, written, nil
+	}
+	r.events.setPhase("settle")
+	before := readProcess("")
+	begin := r.since()
+	limit, cancel := context.WithTimeout(ctx, r.spec.Settle)
+	defer cancel()
+	r.emit(Message{Progress: &Progress{Phase: "settle"}})
+	err = r.target.Settle(limit)
+	debt.TimedOut = errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case errors.Is(err, engine.ErrUnsupported):
+		return debt, written, nil
+	case err != nil && !debt.TimedOut:
+		return debt, written, fmt.Errorf("settle: %w", err)
+	}
+	took := r.since() - begin
+	debt.SettleS = results.Num(took)
+	var m engine.Metrics
+	r.target.Metrics(&m)
+	debt.Settled = m.Work.DebtBytes
+	r.cell.Phases = append(r.cell.Phases, results.Phase{Name: "settle", StartS: begin, EndS: begin + took, OK: !debt.TimedOut})
+	return debt, readProcess("").writeBytes.Since(before.writeBytes), nil
+}
+
+// profile starts the profiles that the spec asks for; stop writes them.
+func (r *cellRun) profile() (stop func(), err error) {
+	if r.spec.Profile == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(r.spec.Profile + ".cpu.pprof")
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+		if heap, err := os.Create(r.spec.Profile + ".heap.pprof"); err == nil {
+			pprof.WriteHeapProfile(heap) //nolint:errcheck // a profile is an extra
+			heap.Close()
+		}
+	}, nil
+}
+
+// progress returns a callback that reports to the parent and to also.
+func (r *cellRun) progress(also func(Progress)) func(Progress) {
+	return func(p Progress) {
+		if also != nil {
+			also(p)
+		}
+		r.emit(Message{Progress: &p})
+	}
+}
+
+func (r *cellRun) named(rows []results.SeriesRow) []results.SeriesRow {
+	for i := range rows {
+		rows[i].Cell = r.cell.ID
+	}
+	return rows
+}
+
+func buckets(p *PhaseResult) map[string][]results.Bucket {
+	all := make(map[string][]results.Bucket)
+	for kind, op := range p.Ops {
+		var list []results.Bucket
+		op.Service.Buckets(func(value, count uint64) {
+			list = append(list, results.Bucket{Value: value, Count: count})
+		})
+		if len(list) > 0 {
+			all[kind.String()] = list
+		}
+	}
+	return all
+}
+
+// processSeries reads the process once an interval, beside the workers.
+type processSeries struct {
+	device string
+	at     []time.Duration
+	stats  []processStat
+}
+
+func (s *processSeries) sample(p Progress) {
+	s.at = append(s.at, p.Elapsed)
+	s.stats = append(s.stats, readProcess(s.device))
+}
+
+// into adds the readings to the rows in which they were taken.
+func (s *processSeries) into(rows []results.SeriesRow) {
+	for i := 1; i < len(s.stats); i++ {
+		if i >= len(rows) {
+			return
+		}
+		now, before := s.stats[i], s.stats[i-1]
+		rows[i].RSS = now.anonRSS
+		rows[i].ReadBytes = now.readBytes.Since(before.readBytes)
+		rows[i].WriteBytes = now.writeBytes.Since(before.writeBytes)
+		if u, k := minus(now.user, before.user), minus(now.system, before.system); u != nil && k != nil {
+			rows[i].CPUS = results.Num(*u + *k)
+		}
+	}
+}

@@ -1,0 +1,260 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kvbench/kvbench/workloads"
+)
+
+// Native is the house's own loop: operations drawn before the clock starts,
+// nothing allocated per operation, every value verifiable.
+type Native struct{}
+
+// Name returns "kvbench".
+func (Native) Name() string { return "kvbench" }
+
+// PoolSeed makes the pool that all values are cut from. It is one for all
+// runs, so that data loaded once can be verified in every repetition.
+const PoolSeed = 0x6b7662656e6368
+
+// tapeBudget is how many operations all tapes hold together: 64 MiB.
+const tapeBudget = 1 << 23
+
+// refillOps is how many operations are drawn at a time once a tape is used up.
+const refillOps = 1 << 12
+
+// Open prepares o.Threads workers.
+func (Native) Open(t Target, o LoopOptions) (Loop, error) {
+	l := &nativeLoop{target: t, o: o, seq: o.Workload.NewSequence(), clock: newClock()}
+	keys, err := o.Workload.NewKeys()
+	if err != nil {
+		return nil, err
+	}
+	l.keys = keys
+	for i := range o.Threads {
+		w, err := l.newWorker(i)
+		if err == nil {
+			w.gen, err = o.Workload.NewGenerator(o.Seed, i, o.Threads, l.seq)
+			l.workers = append(l.workers, w)
+		}
+		if err != nil {
+			l.Close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+type nativeLoop struct {
+	target  Target
+	o       LoopOptions
+	seq     *workloads.Sequence
+	keys    *workloads.Keys
+	clock   clock
+	workers []*worker
+}
+
+// newWorker returns a worker without a generator: it can load, not run.
+func (l *nativeLoop) newWorker(id int) (*worker, error) {
+	spec := l.o.Workload
+	session, err := l.target.Session(id)
+	if err != nil {
+		return nil, fmt.Errorf("open session %d: %w", id, err)
+	}
+	w := &worker{
+		id: id, session: session, keys: l.keys, seq: l.seq, clock: l.clock,
+		mayMiss: spec.MayMiss(), blind: spec.UpdateMode == workloads.UpdateBlind,
+		blank: l.o.Blank, verify: l.o.Verify, count: l.o.CountErrors,
+		key: make([]byte, 0, l.keys.MaxLen()), upper: make([]byte, 0, l.keys.MaxLen()),
+		value:  make([]byte, 0, spec.MaxValue()),
+		sample: rand.NewPCG(l.o.Seed, uint64(id)),
+	}
+	w.scan.expect = make([]byte, 0, l.keys.MaxLen())
+	w.scan.last = make([]byte, 0, l.keys.MaxLen())
+	if w.values, err = spec.NewValues(PoolSeed, id); err != nil {
+		session.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// Close ends the sessions.
+func (l *nativeLoop) Close() error {
+	err := closeSessions(l.workers)
+	l.workers = nil
+	return err
+}
+
+func closeSessions(workers []*worker) error {
+	var first error
+	for _, w := range workers {
+		if err := w.session.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// Run performs the mix.
+func (l *nativeLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, error) {
+	// Drawn here, before the clock starts; what is left over from the phase
+	// before is used first.
+	room := tapeBudget / len(l.workers)
+	if quota := limits.Operations / uint64(len(l.workers)); limits.Operations > 0 && quota < uint64(room) {
+		room = int(quota) + 1
+	} else if limits.Duration > 0 {
+		room = min(room, int(limits.Duration.Seconds()*tapeOpsPerSecond)+refillOps)
+	}
+	var draw sync.WaitGroup
+	for _, w := range l.workers {
+		draw.Go(func() { w.draw(room) })
+	}
+	draw.Wait()
+	return l.phase(ctx, l.workers, limits, func(w *worker, p *phaseRun) { w.runOps(p) })
+}
+
+// tapeOpsPerSecond is how many operations a worker is expected to do at most;
+// a faster one refills while its clock stands still.
+const tapeOpsPerSecond = 1 << 21
+
+// phaseRun is what the workers of a running phase share, read only but for
+// stop.
+type phaseRun struct {
+	start    int64 // by the loop's clock
+	interval int64
+	end      int64 // when to stop by time, 0: never
+	every    int   // 0: no timing
+	chained  bool
+	quota    uint64 // of operations, 0: none
+	extra    int    // the first workers do one more
+	rows     *collector
+	stop     atomic.Bool
+}
+
+// phase runs work on every worker and gathers what became of it.
+func (l *nativeLoop) phase(ctx context.Context, workers []*worker, limits Limits, work func(*worker, *phaseRun)) (*PhaseResult, error) {
+	p := &phaseRun{
+		every: limits.Timing.Every, chained: limits.Timing.Chained,
+		interval: int64(limits.Interval), rows: newCollector(l.o.Workload, limits.Interval),
+		quota: limits.Operations / uint64(len(workers)), extra: int(limits.Operations % uint64(len(workers))),
+	}
+	for _, w := range workers {
+		w.begin(l.o.Workload, p.rows)
+	}
+	p.start = l.clock.now()
+	if limits.Duration > 0 {
+		p.end = p.start + int64(limits.Duration)
+	}
+	finished := make(chan struct{})
+	var helpers sync.WaitGroup
+	helpers.Go(func() { l.watch(ctx, p, workers, limits, finished) })
+
+	var running sync.WaitGroup
+	for _, w := range workers {
+		running.Go(func() {
+			work(w, p)
+			if w.err != nil && !w.count {
+				p.stop.Store(true)
+			}
+		})
+	}
+	running.Wait()
+	elapsed := time.Duration(l.clock.now() - p.start)
+	close(finished)
+	helpers.Wait()
+	r := gather(workers, p.rows, limits, elapsed)
+	r.Interrupted = ctx.Err() != nil
+	return r, nil
+}
+
+// watch stops the workers when ctx ends, or a little after the time is over
+// for those that are held up in one operation, and reports progress.
+func (l *nativeLoop) watch(ctx context.Context, p *phaseRun, workers []*worker, limits Limits, finished <-chan struct{}) {
+	var tick <-chan time.Time
+	if limits.Progress != nil && limits.Interval > 0 {
+		ticker := time.NewTicker(limits.Interval)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	var lastOps uint64
+	last := p.start
+	done := ctx.Done()
+	for {
+		select {
+		case <-finished:
+			return
+		case <-done:
+			p.stop.Store(true)
+			done = nil
+		case <-tick:
+			now := l.clock.now()
+			var ops uint64
+			for _, w := range workers {
+				ops += w.done.Load()
+			}
+			limits.Progress(Progress{
+				Phase: limits.Name, Elapsed: time.Duration(now - p.start), Ops: ops, Total: limits.Operations,
+				Rate: float64(ops-lastOps) / (time.Duration(now - last)).Seconds(),
+			})
+			lastOps, last = ops, now
+		}
+	}
+}
+
+// gather adds up the workers of a phase that has ended.
+func gather(workers []*worker, rows *collector, limits Limits, elapsed time.Duration) *PhaseResult {
+	r := &PhaseResult{Ops: make(map[workloads.Kind]*OpResult), Elapsed: elapsed, LiveDeltaOK: true}
+	for _, w := range workers {
+		w.handOver(rows)
+		r.Active += time.Duration(w.active) / time.Duration(len(workers))
+		r.Refill += time.Duration(w.refill) / time.Duration(len(workers))
+		r.Verified += w.verified
+		r.VerifiedFull += w.verifiedFull
+		r.LiveDelta += w.live
+		r.Stalls.Count += w.stalls
+		r.Stalls.Time += w.stallNs
+		r.Stalls.Max = max(r.Stalls.Max, w.stallMax)
+		r.HarnessBytes += w.memory()
+		if r.FirstError == nil {
+			r.FirstError = w.err
+		}
+		for k, op := range w.kinds {
+			if op == nil || op.N == 0 {
+				continue
+			}
+			kind := workloads.Kind(k)
+			total := r.Ops[kind]
+			if total == nil {
+				total = new(OpResult)
+				r.Ops[kind] = total
+			}
+			total.add(op)
+			switch kind {
+			case workloads.Delete, workloads.DeleteRange, workloads.Put:
+				r.LiveDeltaOK = false // a key may or may not have been there
+			}
+		}
+	}
+	for kind, h := range rows.totals {
+		if op := r.Ops[kind]; op != nil {
+			op.Service.Merge(h)
+		}
+	}
+	r.Series = rows.rows(limits.Name, elapsed)
+	return r
+}
+
+func (r *OpResult) add(o *OpResult) {
+	r.N += o.N
+	r.OK += o.OK
+	r.NotFound += o.NotFound
+	r.Errors += o.Errors
+	r.Rows += o.Rows
+	r.BytesIn += o.BytesIn
+	r.BytesOut += o.BytesOut
+}

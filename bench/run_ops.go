@@ -1,0 +1,141 @@
+package bench
+
+import "math"
+
+// stallFactor and stallFloor say when a batch of operations is counted as a
+// stall: it took so many times the mean batch, and at least this long.
+const (
+	stallFactor = 20
+	stallFloor  = 20_000 // ns
+)
+
+// runOps performs operations until the quota is done, the time is over, the
+// phase is stopped or an operation fails.
+func (w *worker) runOps(p *phaseRun) {
+	left := uint64(math.MaxUint64)
+	if p.quota > 0 || p.extra > 0 {
+		left = p.quota
+		if w.id < p.extra {
+			left++
+		}
+	}
+	start := w.clock.now()
+	refilled := w.refill
+	w.opsLoop(p, left)
+	w.active = w.clock.now() - start - (w.refill - refilled)
+}
+
+func (w *worker) opsLoop(p *phaseRun, left uint64) {
+	nextRow := int64(math.MaxInt64)
+	if p.interval > 0 {
+		nextRow = p.start + p.interval
+	}
+	var done uint64
+	now := w.clock.now()
+	for left > 0 && !p.stop.Load() {
+		if w.pos == len(w.tape) {
+			w.refillTape()
+			now = w.clock.now()
+		}
+		n := min(batchOps, len(w.tape)-w.pos)
+		if uint64(n) > left {
+			n = int(left)
+		}
+		var ok bool
+		if p.every == 1 && p.chained {
+			now, ok = w.batchChained(n, now)
+		} else {
+			now, ok = w.batchSampled(p, n, now, done)
+		}
+		done += uint64(n)
+		left -= uint64(n)
+		w.rows.ops += uint64(n)
+		w.done.Store(done)
+		if !ok {
+			return
+		}
+		if now >= nextRow {
+			w.rotate(p, now)
+			nextRow = p.start + (int64(w.rows.index)+1)*p.interval
+			now = w.clock.now()
+		}
+		if p.end > 0 && now >= p.end {
+			return
+		}
+	}
+}
+
+// batchChained times every operation from the end of the one before it.
+func (w *worker) batchChained(n int, now int64) (end int64, ok bool) {
+	for _, op := range w.tape[w.pos : w.pos+n] {
+		err := w.do(op)
+		t := w.clock.now()
+		w.rows.hist[op.Kind()].Record(t - now)
+		now = t
+		if err != nil {
+			w.pos += n
+			return now, false
+		}
+	}
+	w.pos += n
+	return now, true
+}
+
+// batchSampled times one operation in p.every, at a random place in each
+// stretch of that length, and the batch as a whole: a batch that took far
+// longer than the mean counts as a stall, so that no pause can hide between
+// the samples.
+func (w *worker) batchSampled(p *phaseRun, n int, now int64, done uint64) (end int64, ok bool) {
+	pick := w.pick(p.every, done)
+	for i, op := range w.tape[w.pos : w.pos+n] {
+		var err error
+		if i == pick {
+			t := w.clock.now()
+			err = w.do(op)
+			w.rows.hist[op.Kind()].Record(w.clock.now() - t)
+			if p.every < batchOps && p.every > 0 {
+				pick += p.every
+			}
+		} else {
+			err = w.do(op)
+		}
+		if err != nil {
+			w.pos += n
+			return w.clock.now(), false
+		}
+	}
+	w.pos += n
+	end = w.clock.now()
+	w.noteStall(p, end, end-now, done)
+	return end, true
+}
+
+// pick returns the index of the first operation of the batch to be timed, or
+// -1 for none.
+func (w *worker) pick(every int, done uint64) int {
+	switch {
+	case every == 0:
+		return -1
+	case every <= batchOps:
+		return int(w.sample.Uint64() % uint64(every))
+	}
+	// One batch in every/batchOps has a sample.
+	if w.sample.Uint64()%uint64(every/batchOps) != 0 {
+		return -1
+	}
+	return int(w.sample.Uint64() % batchOps)
+}
+
+// noteStall counts a batch that took far longer than the mean one so far.
+func (w *worker) noteStall(p *phaseRun, now, took int64, done uint64) {
+	if took < stallFloor || done < 64*batchOps {
+		return
+	}
+	mean := float64(now-p.start-w.refill) / float64(done/batchOps+1)
+	if float64(took) < stallFactor*mean {
+		return
+	}
+	w.stalls++
+	w.stallNs += uint64(took)
+	w.stallMax = max(w.stallMax, uint64(took))
+}

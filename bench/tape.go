@@ -1,0 +1,71 @@
+package bench
+
+import (
+	"unsafe"
+
+	"github.com/kvbench/kvbench/workloads"
+)
+
+// begin readies a worker for a phase.
+func (w *worker) begin(spec *workloads.Spec, rows *collector) {
+	w.rows = rows.fresh(0)
+	for k := range workloads.NumKinds {
+		w.kinds[k] = nil
+		if spec.Has(k) || k == workloads.Insert {
+			w.kinds[k] = new(OpResult)
+		}
+	}
+	w.verified, w.verifiedFull, w.live = 0, 0, 0
+	w.stalls, w.stallNs, w.stallMax = 0, 0, 0
+	w.err = nil
+	w.active, w.refill = 0, 0
+	w.done.Store(0)
+}
+
+// draw makes the tape hold n operations at least, or as many as fit n.
+func (w *worker) draw(n int) {
+	left := copy(w.tape, w.tape[w.pos:])
+	w.pos = 0
+	if cap(w.tape) < n {
+		grown := make([]workloads.Op, n)
+		copy(grown, w.tape[:left])
+		w.tape = grown
+	}
+	w.tape = w.tape[:max(n, left)]
+	w.gen.Fill(w.tape[left:])
+}
+
+// refillTape draws more operations while the worker's clock stands still.
+func (w *worker) refillTape() {
+	start := w.clock.now()
+	w.pos = 0
+	w.tape = w.tape[:min(cap(w.tape), refillOps)]
+	w.gen.Fill(w.tape)
+	w.refill += w.clock.now() - start
+}
+
+// handOver gives the current row to the collector.
+func (w *worker) handOver(rows *collector) {
+	if w.rows != nil {
+		rows.take(w.rows)
+		w.rows = nil
+	}
+}
+
+// rotate hands the row over and begins that of the interval that now is in.
+func (w *worker) rotate(p *phaseRun, now int64) {
+	w.handOver(p.rows)
+	w.rows = p.rows.fresh(int((now - p.start) / p.interval))
+}
+
+// memory is what this worker has taken, in bytes.
+func (w *worker) memory() uint64 {
+	n := uint64(cap(w.tape)) * uint64(unsafe.Sizeof(workloads.Op(0)))
+	n += w.values.Memory()
+	for _, h := range w.kinds {
+		if h != nil {
+			n += 2 * uint64(unsafe.Sizeof(Histogram{}))
+		}
+	}
+	return n
+}
