@@ -3,10 +3,13 @@ package workloads
 import "encoding/binary"
 
 // Number returns the key number that a record's first stamp carries. ok is
-// false for a record that is too short to carry one. It checks nothing else.
+// false for a record whose first field is too short to carry it. It checks nothing else.
 func (v *Values) Number(record []byte) (number uint64, ok bool) {
 	if v.framed {
-		record = record[min(len(record), frameSize):]
+		if len(record) < frameSize || binary.LittleEndian.Uint32(record) < 8 {
+			return 0, false
+		}
+		record = record[frameSize:]
 	}
 	if len(record) < 8 || (v.fields > 1 && !v.framed && v.size < 8) {
 		return 0, false

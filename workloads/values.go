@@ -30,7 +30,9 @@ type Values struct {
 	span    uint64 // values begin at pool offsets below span
 
 	fields  int // stamped values in a record
-	size    int // of each, if constant
+	size    int // of each, if constant, else 0
+	least   int // of each
+	most    int
 	framed  bool
 	lengths []uint32 // quantiles of the size of a field, if it varies
 	parts   int      // field lengths in a stamped value
@@ -60,7 +62,8 @@ func (s *Spec) NewValues(poolSeed uint64, worker int) (*Values, error) {
 	if s.UpdateMode == UpdateField {
 		v.fields, v.parts = s.Values.FieldCount, 1
 	}
-	v.size = int(fl.Max) * v.parts
+	v.least, v.most = int(fl.Min)*v.parts, int(fl.Max)*v.parts
+	v.size = v.most
 	if !fl.IsConstant() {
 		v.size, v.framed = 0, v.fields > 1
 		v.lengths = make([]uint32, quantiles)

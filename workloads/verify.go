@@ -28,19 +28,30 @@ func (e *ValueError) Error() string {
 // the key of number, in any worker. A full check compares every byte. The
 // other looks at the size and one stamp, of records with several fields at the
 // first and one more in turn, and costs nanoseconds. The error is a
-// *ValueError.
+// *ValueError. What cannot be seen: a change of the version, of the offset in
+// a value that ends with its stamp or before, and a cut to less than 9 bytes
+// where values may be so short.
 func (v *Values) Verify(number uint64, value []byte, full bool) error {
 	if v.fields > 1 {
 		return v.verifyRecord(number, value, full)
 	}
-	if v.size != 0 && len(value) != v.size || len(value) == 0 {
-		return &ValueError{Number: number, What: "size", Got: uint64(len(value)), Want: uint64(v.size)}
-	}
 	return v.verify(number, value, 0, full)
 }
 
-// verify checks one stamped value, which is not empty.
+// sizeError returns the error for a value whose size no value has.
+func (v *Values) sizeError(number uint64, b []byte, field int) error {
+	want := v.least
+	if len(b) > v.most {
+		want = v.most
+	}
+	return &ValueError{Number: number, Field: field, What: "size", Got: uint64(len(b)), Want: uint64(want)}
+}
+
+// verify checks one stamped value.
 func (v *Values) verify(number uint64, b []byte, field int, full bool) error {
+	if len(b) < v.least || len(b) > v.most {
+		return v.sizeError(number, b, field)
+	}
 	s := readStamp(b)
 	if len(b) < stampSize {
 		return v.verifyShort(number, b, field, s)
