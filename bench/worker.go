@@ -84,7 +84,6 @@ func (w *worker) do(op workloads.Op) error {
 	case workloads.ReadModifyWrite:
 		number := w.gen.Resolve(op)
 		if err = w.read(r, number); err == nil {
-			r.OK-- // counted once, by the update
 			err = w.update(r, number)
 		}
 	case workloads.Delete:
