@@ -178,7 +178,12 @@ func (s *settings) foreign(key string) bool {
 	if i := strings.IndexByte(key, '.'); i <= 0 || strings.HasPrefix(key, "kvbench.") {
 		return false
 	}
-	return distance(key, nearest(key, s.names)) > 2
+	for _, n := range s.names {
+		if strings.Contains(n, ".") && distance(key, n) <= 2 {
+			return false
+		}
+	}
+	return true
 }
 
 // value returns what was given, or the default.

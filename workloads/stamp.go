@@ -37,9 +37,7 @@ const frameSize = 4
 // put writes the stamp at the start of b, as much of it as fits.
 func (s *stamp) put(b []byte) {
 	if len(b) < stampSize {
-		var whole [stampSize]byte
-		s.put(whole[:])
-		copy(b, whole[:])
+		s.putPart(b)
 		return
 	}
 	binary.LittleEndian.PutUint64(b[0:], s.number)
@@ -47,18 +45,31 @@ func (s *stamp) put(b []byte) {
 	binary.LittleEndian.PutUint64(b[16:], s.version)
 }
 
-// readStamp reads the stamp at the start of b; fields that b is too short for
-// are zero.
+// putPart writes what of the stamp fits into a shorter b.
+func (s *stamp) putPart(b []byte) {
+	var whole [stampSize]byte
+	binary.LittleEndian.PutUint64(whole[0:], s.number)
+	binary.LittleEndian.PutUint64(whole[8:], uint64(s.length)|uint64(s.offset)<<32)
+	binary.LittleEndian.PutUint64(whole[16:], s.version)
+	copy(b, whole[:])
+}
+
+// readStamp reads the stamp at the start of b; what b is too short for reads
+// as zeros.
 func readStamp(b []byte) stamp {
-	if len(b) < stampSize {
-		var whole [stampSize]byte
-		copy(whole[:], b)
-		return readStamp(whole[:])
-	}
+	var whole [stampSize]byte
+	copy(whole[:], b)
+	return loadStamp(whole[:])
+}
+
+// loadStamp is readStamp for a b that holds a whole stamp. It moves the words
+// that put moves: copying 24 bytes at once would read what put has just
+// written across the borders of its stores, which stalls.
+func loadStamp(b []byte) stamp {
+	place := binary.LittleEndian.Uint64(b[8:])
 	return stamp{
-		number:  binary.LittleEndian.Uint64(b[0:]),
-		length:  binary.LittleEndian.Uint32(b[8:]),
-		offset:  binary.LittleEndian.Uint32(b[12:]),
+		number: binary.LittleEndian.Uint64(b[0:]),
+		length: uint32(place), offset: uint32(place >> 32),
 		version: binary.LittleEndian.Uint64(b[16:]),
 	}
 }

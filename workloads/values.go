@@ -1,6 +1,7 @@
 package workloads
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -27,8 +28,6 @@ type Values struct {
 	rand dist.Rand
 
 	version uint64
-	span    uint64 // values begin at pool offsets below span
-
 	fields  int // stamped values in a record
 	size    int // of each, if constant, else 0
 	least   int // of each
@@ -37,9 +36,9 @@ type Values struct {
 	lengths []uint32 // quantiles of the size of a field, if it varies
 	parts   int      // field lengths in a stamped value
 
-	saved  [stampSize]byte // what the stamp of a single value replaced
-	undo   []byte          // where
-	stamps []span          // what the last record of several fields stamped
+	saved  stamp  // the pool's bytes that the last single value's stamp replaced
+	at     uint64 // where
+	stamps []span // what the last record of several fields stamped
 	turn   uint64
 }
 
@@ -56,7 +55,7 @@ func (s *Spec) NewValues(poolSeed uint64, worker int) (*Values, error) {
 	v := &Values{
 		rand:    dist.NewRand(dist.Derive(poolSeed, uint64(worker), streamValues)),
 		version: uint64(worker) << 48,
-		span:    poolBytes, fields: 1, parts: s.Values.FieldCount,
+		fields:  1, parts: s.Values.FieldCount,
 	}
 	fl := s.Values.FieldLength
 	if s.UpdateMode == UpdateField {
@@ -73,8 +72,10 @@ func (s *Spec) NewValues(poolSeed uint64, worker int) (*Values, error) {
 		}
 	}
 	v.stamps = make([]span, 0, v.fields)
-	v.pool = newPool(poolSeed, poolBytes+s.MaxValue(), s.Values.Compress)
-	v.work = append([]byte(nil), v.pool...)
+	// A stamp at the last offset fits whatever the size of the value.
+	v.pool = newPool(poolSeed, poolBytes+max(s.MaxValue(), stampSize), s.Values.Compress)
+	v.work = bytes.Clone(v.pool)
+	v.saved = readStamp(v.work)
 	return v, nil
 }
 
@@ -107,26 +108,28 @@ func (v *Values) Next(number uint64) []byte {
 	if v.fields > 1 {
 		return v.nextRecord(number)
 	}
-	copy(v.undo, v.saved[:])
-	n := v.size
+	v.saved.put(v.work[v.at:])
+	n := uint64(v.size)
 	if n == 0 {
 		n = v.total()
 	}
 	v.version++
-	at := v.rand.Uintn(v.span)
-	b := v.work[at : at+uint64(n) : at+uint64(n)]
-	v.undo = b[:min(n, stampSize)]
-	copy(v.saved[:], v.undo)
+	at := v.offset()
+	v.at, v.saved = at, loadStamp(v.work[at:])
+	b := v.work[at : at+n : at+n]
 	s := stamp{number: number, length: uint32(n), offset: uint32(at), version: v.version}
 	s.put(b)
 	return b
 }
 
+// offset draws where in the pool a value begins.
+func (v *Values) offset() uint64 { return v.rand.Uint64() % poolBytes }
+
 // total draws the size of a single value of varying size.
-func (v *Values) total() int {
-	n := 0
+func (v *Values) total() uint64 {
+	n := uint64(0)
 	for range v.parts {
-		n += int(v.lengths[v.rand.Uintn(quantiles)])
+		n += uint64(v.lengths[v.rand.Uint64()%quantiles])
 	}
 	return n
 }
@@ -138,12 +141,12 @@ func (v *Values) nextRecord(number uint64) []byte {
 	}
 	v.stamps = v.stamps[:0]
 	v.version++
-	start := uint32(v.rand.Uintn(v.span))
+	start := uint32(v.offset())
 	at := start
 	for range v.fields {
 		n := uint32(v.size)
 		if v.framed {
-			n = v.lengths[v.rand.Uintn(quantiles)]
+			n = v.lengths[v.rand.Uint64()%quantiles]
 			binary.LittleEndian.PutUint32(v.work[at:], n)
 			v.stamps = append(v.stamps, span{at, frameSize})
 			at += frameSize
@@ -167,7 +170,7 @@ func (v *Values) SetField(number uint64, record []byte, field int) error {
 		return err
 	}
 	v.version++
-	at := v.rand.Uintn(v.span)
+	at := v.offset()
 	copy(b, v.pool[at:])
 	s := stamp{number: number, length: uint32(len(b)), offset: uint32(at), version: v.version}
 	s.put(b)
