@@ -1,0 +1,45 @@
+//go:build lmdb
+
+package lmdb
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/PowerDNS/lmdb-go/lmdb"
+
+	"github.com/kvbench/kvbench/engine"
+)
+
+// translate turns an error of the binding, whose errors do not unwrap, into
+// one that errors.Is can tell apart. path is the directory. nil stays nil.
+func translate(path string, err error) error {
+	var op *lmdb.OpError
+	if !errors.As(err, &op) {
+		return err
+	}
+	if number, ok := op.Errno.(syscall.Errno); ok {
+		if number == syscall.ENOMEM {
+			return fmt.Errorf("%w: %w (the memory map may not fit: give a smaller map_bytes)", err, number)
+		}
+		return fmt.Errorf("%s: %w", op.Op, number)
+	}
+	switch op.Errno {
+	case lmdb.Corrupted, lmdb.PageNotFound, lmdb.Invalid, lmdb.VersionMismatch:
+		return engine.Corrupt(path, -1, "", err)
+	case lmdb.MapFull:
+		return fmt.Errorf("%w: the file has reached map_bytes: %w", engine.ErrTooLarge, err)
+	case lmdb.TxnFull:
+		return fmt.Errorf("%w: more pages than a transaction may change: %w", engine.ErrTooLarge, err)
+	case lmdb.ReadersFull:
+		return fmt.Errorf("more readers than max_readers: %w", err)
+	}
+	return err
+}
+
+func (e *store) translate(err error) error { return translate(e.home.Path(dataDir), err) }
+
+// isRefusal reports whether a failed update was refused before it wrote, so
+// that the engine is as it was.
+func isRefusal(err error) bool { return errors.Is(err, engine.ErrTooLarge) }
