@@ -68,16 +68,12 @@ func phaseError(p *PhaseResult) error {
 
 // measureLoad makes the load itself the measured phase.
 func (r *cellRun) measureLoad(ctx context.Context) error {
+	timing := Timing{Every: 1, Chained: true} // a load times every insert so
+	r.cell.Quality.Timing = timing.String()
+	r.chooseHarnessCost(timing)
+	r.live = engine.Known(0)
 	return r.measured(ctx, func(sampler func(Progress)) (*PhaseResult, error) {
 		r.events.setPhase("measure")
-		timing, err := ParseTiming(r.spec.Timing)
-		if err != nil {
-			return nil, err
-		}
-		if timing.Auto {
-			timing = Timing{Every: 1, Chained: true}
-		}
-		r.cell.Quality.Timing = "chained"
 		return r.loop.Load(ctx, Limits{Name: "measure", Timing: timing, Interval: r.spec.Interval, Progress: r.progress(sampler)})
 	})
 }

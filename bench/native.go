@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +71,7 @@ func (l *nativeLoop) newWorker(id int) (*worker, error) {
 		blank: l.o.Blank, verify: l.o.Verify, count: l.o.CountErrors,
 		key: make([]byte, 0, l.keys.MaxLen()), upper: make([]byte, 0, l.keys.MaxLen()),
 		value:  make([]byte, 0, spec.MaxValue()),
-		sample: rand.NewPCG(l.o.Seed, uint64(id)),
+		stride: int(derive(l.o.Seed, uint64(id)) % batchOps),
 	}
 	w.scan.expect = make([]byte, 0, l.keys.MaxLen())
 	w.scan.last = make([]byte, 0, l.keys.MaxLen())

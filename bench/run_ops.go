@@ -19,6 +19,9 @@ func (w *worker) runOps(p *phaseRun) {
 			left++
 		}
 	}
+	if p.every > 0 {
+		w.stride %= p.every
+	}
 	start := w.clock.now()
 	refilled := w.refill
 	w.opsLoop(p, left)
@@ -42,9 +45,12 @@ func (w *worker) opsLoop(p *phaseRun, left uint64) {
 			n = int(left)
 		}
 		var ok bool
-		if p.every == 1 && p.chained {
+		switch {
+		case p.every == 1 && p.chained:
 			now, ok = w.batchChained(n, now)
-		} else {
+		case p.every > 0 && p.every < batchOps:
+			now, ok = w.batchEach(p, n)
+		default:
 			now, ok = w.batchSampled(p, n, now, done)
 		}
 		done += uint64(n)
@@ -81,49 +87,55 @@ func (w *worker) batchChained(n int, now int64) (end int64, ok bool) {
 	return now, true
 }
 
-// batchSampled times one operation in p.every, at a random place in each
-// stretch of that length, and the batch as a whole: a batch that took far
-// longer than the mean counts as a stall, so that no pause can hide between
-// the samples.
+// batchSampled times the first operation of the batch, if it is one in p.every,
+// and the batch as a whole: a batch that took far longer than the mean counts
+// as a stall, so that no pause can hide between the samples. Operations were
+// drawn independently, so a fixed stride is as good as a random one; it begins
+// at a random place.
 func (w *worker) batchSampled(p *phaseRun, n int, now int64, done uint64) (end int64, ok bool) {
-	pick := w.pick(p.every, done)
-	for i, op := range w.tape[w.pos : w.pos+n] {
-		var err error
-		if i == pick {
-			t := w.clock.now()
-			err = w.do(op)
-			w.rows.hist[op.Kind()].Record(w.clock.now() - t)
-			if p.every < batchOps && p.every > 0 {
-				pick += p.every
+	first := w.pos
+	w.pos += n
+	if p.every > 0 {
+		if w.stride -= n; w.stride < 0 {
+			w.stride += max(p.every, batchOps)
+			op := w.tape[first]
+			err := w.do(op)
+			w.rows.hist[op.Kind()].Record(w.clock.now() - now)
+			if err != nil {
+				return w.clock.now(), false
 			}
-		} else {
-			err = w.do(op)
+			first++
 		}
-		if err != nil {
-			w.pos += n
+	}
+	for _, op := range w.tape[first:w.pos] {
+		if w.do(op) != nil {
 			return w.clock.now(), false
 		}
 	}
-	w.pos += n
 	end = w.clock.now()
 	w.noteStall(p, end, end-now, done)
 	return end, true
 }
 
-// pick returns the index of the first operation of the batch to be timed, or
-// -1 for none.
-func (w *worker) pick(every int, done uint64) int {
-	switch {
-	case every == 0:
-		return -1
-	case every <= batchOps:
-		return int(w.sample.Uint64() % uint64(every))
+// batchEach times every p.every-th operation, for p.every below batchOps.
+func (w *worker) batchEach(p *phaseRun, n int) (end int64, ok bool) {
+	first := w.pos
+	w.pos += n
+	for _, op := range w.tape[first:w.pos] {
+		var err error
+		if w.stride--; w.stride < 0 {
+			w.stride += p.every
+			t := w.clock.now()
+			err = w.do(op)
+			w.rows.hist[op.Kind()].Record(w.clock.now() - t)
+		} else {
+			err = w.do(op)
+		}
+		if err != nil {
+			return w.clock.now(), false
+		}
 	}
-	// One batch in every/batchOps has a sample.
-	if w.sample.Uint64()%uint64(every/batchOps) != 0 {
-		return -1
-	}
-	return int(w.sample.Uint64() % batchOps)
+	return w.clock.now(), true
 }
 
 // noteStall counts a batch that took far longer than the mean one so far.

@@ -3,7 +3,6 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 
 	"github.com/kvbench/kvbench/engine"
@@ -54,7 +53,7 @@ type worker struct {
 	stalls                 uint64
 	err                    error // first error
 	tick                   uint64
-	sample                 *rand.PCG // which operation of a batch is timed
+	stride                 int // operations until the next that is timed
 
 	active, refill int64
 
