@@ -11,9 +11,18 @@ import (
 // An appender is a file that grows by whole records. A write that failed half
 // way is undone, so that what follows it does not stand behind a torn record.
 type appender struct {
-	file *os.File
+	file appendFile
 	size int64 // whole records
 	err  error // set once a torn record could not be removed
+}
+
+// appendFile is what an appender needs of an *os.File.
+type appendFile interface {
+	Name() string
+	WriteAt(p []byte, offset int64) (int, error)
+	Sync() error
+	Truncate(size int64) error
+	Close() error
 }
 
 // newAppender creates the file, which must not exist.

@@ -85,7 +85,7 @@ func histogramOf(buckets []Bucket) (*hdrhistogram.Histogram, error) {
 }
 
 // decodeHist reads what encodeHist wrote: for each operation the buckets that
-// counted something, in rising order.
+// counted something, by their middle values in rising order.
 func decodeHist(r io.Reader) (map[string][]Bucket, error) {
 	log := hdrhistogram.NewHistogramLogReader(r)
 	ops := map[string][]Bucket{}
@@ -103,8 +103,8 @@ func decodeHist(r io.Reader) (map[string][]Bucket, error) {
 		buckets := []Bucket{}
 		for _, bar := range h.Distribution() {
 			if bar.Count > 0 {
-				// HdrHistogram counts the highest value of a bucket.
-				buckets = append(buckets, Bucket{Value: uint64(bar.To), Count: uint64(bar.Count)})
+				middle := bar.From + (bar.To-bar.From)/2
+				buckets = append(buckets, Bucket{Value: uint64(middle), Count: uint64(bar.Count)})
 			}
 		}
 		ops[h.Tag()] = buckets

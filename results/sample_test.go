@@ -108,7 +108,8 @@ func fullCell() Cell {
 	c.Schema = CellSchema
 	c.ID = "async-A-pebble-t2-r1"
 	c.Experiment = "sample"
-	c.Regime = RegimeAsync
+	c.Regime, c.CacheRegime = RegimeAsync, "cached"
+	c.Quality.Flags[0].Level = "red"
 	return c
 }
 
@@ -140,4 +141,13 @@ func unsupportedCell() Cell {
 	}
 	emptyForNil(reflect.ValueOf(&c).Elem())
 	return c
+}
+
+func readFileT(t *testing.T, w *Writer, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.Dir(), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
