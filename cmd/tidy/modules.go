@@ -32,7 +32,7 @@ var modules = []Outside{
 	{Path: "C", Rooms: []string{"engine/peer/rocksdb", "engine/peer/lmdb"}, Reason: "what the bindings lack"},
 
 	// What to ask.
-	{Path: "github.com/magiconair/properties", Rooms: []string{"workloads"}, Reason: "YCSB's file format"},
+	{Path: "github.com/magiconair/properties", Rooms: []string{"workloads", "bench/goycsb"}, Reason: "YCSB's file format, and how go-ycsb is told what to do"},
 	{
 		Path: "github.com/pingcap/go-ycsb", Rooms: []string{"bench/goycsb"}, Tests: []string{"workloads"},
 		Reason: "its client runs against our targets; its generators check ours",
