@@ -62,7 +62,11 @@ func (r *cellRun) noopCost(ctx context.Context, timing Timing, d time.Duration) 
 	}
 	t := EngineTarget(e, e.Caps().Durabilities.Levels()[0])
 	defer t.Close()
-	loop, err := Native{}.Open(t, LoopOptions{
+	driver, err := r.loopDriver()
+	if err != nil {
+		return 0, err
+	}
+	loop, err := driver.Open(t, LoopOptions{
 		Workload: r.spec.Workload, Seed: r.cell.Seed, Threads: r.cell.Load.Threads,
 		Verify: r.spec.Verify, Blank: true,
 	})

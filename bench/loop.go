@@ -28,6 +28,8 @@ type Loop interface {
 	Run(ctx context.Context, l Limits) (*PhaseResult, error)
 	// Close ends the sessions, not the target.
 	Close() error
+	// Notes say how this loop counts or draws otherwise than the house's own.
+	Notes() []string
 }
 
 // LoopOptions are what all phases of a loop share.

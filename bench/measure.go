@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"strings"
 	"time"
 
 	"github.com/kvbench/kvbench/engine"
@@ -166,6 +167,7 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.fill(p, start, end)
 	r.cell.Phases = append(r.cell.Phases, results.Phase{
 		Name: "measure", StartS: begin, EndS: finish, Ops: p.N(), OpsPerS: r.cell.OpsPerS, OK: p.FirstError == nil && !p.Interrupted,
+		Note: strings.Join(r.loop.Notes(), "; "),
 	})
 	samples.into(p.Series)
 	r.emit(Message{Series: r.named(p.Series)})

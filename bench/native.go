@@ -82,6 +82,9 @@ func (l *nativeLoop) newWorker(id int) (*worker, error) {
 	return w, nil
 }
 
+// Notes returns none: it is the house's own.
+func (l *nativeLoop) Notes() []string { return nil }
+
 // Close ends the sessions.
 func (l *nativeLoop) Close() error {
 	err := closeSessions(l.workers)

@@ -134,11 +134,11 @@ func runAgainst(p *presentKeys, g *Generator, q *Sequence, tape []Op) (absent in
 }
 
 func TestNoCoreWorkloadReadsAKeyThatDoesNotExist(t *testing.T) {
-	const workers, ops = 4, 30000
+	const workers, ops = 4, 10000
 	dists := []string{"", "uniform", "zipfian", "latest", "hotspot", "exponential", "sequential", "zipf:1.2", "keyrange"}
 	for _, name := range []string{"A", "B", "C", "D", "E", "F"} {
 		for _, d := range dists {
-			o := []string{"recordcount=1000", "operationcount=120000"}
+			o := []string{"recordcount=1000", "operationcount=40000"}
 			if d != "" {
 				o = append(o, "requestdistribution="+d)
 			}

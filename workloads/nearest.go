@@ -2,9 +2,13 @@ package workloads
 
 import "strings"
 
+// longestName bounds the work of a comparison; no name is longer.
+const longestName = 64
+
 // nearest returns the name with the least edit distance to word, ignoring
-// case; the first of several.
+// case; the first of several. Of a very long word the start decides.
 func nearest(word string, names []string) string {
+	word = word[:min(len(word), longestName)]
 	best, least := "", -1
 	for _, n := range names {
 		if d := distance(strings.ToLower(word), strings.ToLower(n)); least < 0 || d < least {

@@ -179,7 +179,7 @@ func (s *settings) foreign(key string) bool {
 		return false
 	}
 	for _, n := range s.names {
-		if strings.Contains(n, ".") && distance(key, n) <= 2 {
+		if strings.Contains(n, ".") && len(key) < longestName && distance(key, n) <= 2 {
 			return false
 		}
 	}

@@ -68,14 +68,14 @@ func TestTheHottestKeyOfAScrambledZipfianGetsItsShare(t *testing.T) {
 func TestZetaAgreesWithTheSum(t *testing.T) {
 	for _, theta := range []float64{0, 0.01, 0.5, 0.99, 1, 1.000001, 1.2, 2, 7} {
 		sum, carry := 0.0, 0.0
-		for i := 1; i <= 300000; i++ {
+		for i := 1; i <= 50000; i++ {
 			// Kahan's sum, so that the reference is the better one.
 			y := math.Pow(float64(i), -theta) - carry
 			next := sum + y
 			carry = next - sum - y
 			sum = next
 			switch i {
-			case 1, 2, 10, 1023, 1024, 1025, 1100, 5000, 300000:
+			case 1, 2, 10, 1023, 1024, 1025, 1100, 5000, 50000:
 				if got := Zeta(uint64(i), theta); math.Abs(got-sum)/sum > 1e-12 {
 					t.Errorf("Zeta(%d, %g) = %.17g, want %.17g", i, theta, got, sum)
 				}
@@ -132,7 +132,7 @@ func TestUniformIsUniform(t *testing.T) {
 }
 
 func TestZipfFollowsTheLawForAnyTheta(t *testing.T) {
-	const draws = 1 << 19
+	const draws = 1 << 17
 	for _, theta := range []float64{0.2, 0.5, 0.99, 1, 1.2, 2, 3} {
 		for _, n := range []uint64{1, 2, 1000, 1000000} {
 			r := NewRand(Derive(3, n))
@@ -150,7 +150,7 @@ func TestZipfFollowsTheLawForAnyTheta(t *testing.T) {
 			if n < 1000 {
 				continue
 			}
-			if got := mleOfZipf(ranks, n); math.Abs(got-theta) > 0.01 {
+			if got := mleOfZipf(ranks, n); math.Abs(got-theta) > 0.02 {
 				t.Errorf("theta %g, n %d: the likeliest theta of the draws is %.4f", theta, n, got)
 			}
 		}
