@@ -1,0 +1,9 @@
+package mem
+
+import (
+	"testing"
+
+	"github.com/kvbench/kvbench/engine/enginetest"
+)
+
+func TestTheContract(t *testing.T) { enginetest.Run(t, Driver()) }
