@@ -135,6 +135,9 @@ func openStore(dir string, s settings, env engine.Env) (*store, error) {
 }
 
 func openHome(home *engine.Home, s settings, fsys vfs.FS) (*store, error) {
+	if err := sameFiles(home); err != nil {
+		return nil, err
+	}
 	path := home.Path(dataDir)
 	if s.ReadOnly {
 		if _, err := fsys.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -181,6 +184,15 @@ func syncNames(fsys vfs.FS, dirs ...string) error {
 		if err := fsys.SyncDir(dir); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// sameFiles refuses a file system that does not hold the marker where LMDB,
+// which opens files by itself, would look for its own.
+func sameFiles(home *engine.Home) error {
+	if _, err := (vfs.OS{}).Stat(home.Path(engine.MarkerName)); err != nil {
+		return fmt.Errorf("%w: lmdb opens files by itself and needs the machine's file system: %w", engine.ErrUnsupported, err)
 	}
 	return nil
 }

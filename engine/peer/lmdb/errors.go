@@ -20,10 +20,7 @@ func translate(path string, err error) error {
 		return err
 	}
 	if number, ok := op.Errno.(syscall.Errno); ok {
-		if number == syscall.ENOMEM {
-			return fmt.Errorf("%w: %w (the memory map may not fit: give a smaller map_bytes)", err, number)
-		}
-		return fmt.Errorf("%s: %w", op.Op, number)
+		return fmt.Errorf("%s: %w%s", op.Op, number, hint(number))
 	}
 	switch op.Errno {
 	case lmdb.Corrupted, lmdb.PageNotFound, lmdb.Invalid, lmdb.VersionMismatch:
@@ -36,6 +33,17 @@ func translate(path string, err error) error {
 		return fmt.Errorf("more readers than max_readers: %w", err)
 	}
 	return err
+}
+
+// hint says what LMDB may have meant by a number of the system's.
+func hint(number syscall.Errno) string {
+	switch number {
+	case syscall.ENOMEM:
+		return " (the memory map may not fit: give a smaller map_bytes)"
+	case syscall.EIO:
+		return " (LMDB's name for a write cut short as well: the disk may be full)"
+	}
+	return ""
 }
 
 func (e *store) translate(err error) error { return translate(e.home.Path(dataDir), err) }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/PowerDNS/lmdb-go/lmdb"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/vfs"
 )
 
 func mustOpen(t *testing.T, dir string, given map[string]string) *store {
@@ -188,6 +190,34 @@ func TestAFullMapRefusesAndLeavesTheEngineWritable(t *testing.T) {
 	}
 	if err := e.Delete([]byte("key0000"), engine.Default); err != nil {
 		t.Error("delete after a refusal:", err)
+	}
+}
+
+// elsewhere is a file system under another root than the machine's.
+type elsewhere struct {
+	vfs.OS
+	root string
+}
+
+func (f elsewhere) Create(path string) (vfs.File, error) { return f.OS.Create(f.root + path) }
+func (f elsewhere) Open(path string) (vfs.File, error)   { return f.OS.Open(f.root + path) }
+func (f elsewhere) Remove(path string) error             { return f.OS.Remove(f.root + path) }
+func (f elsewhere) Link(from, to string) error           { return f.OS.Link(f.root+from, f.root+to) }
+func (f elsewhere) MkdirAll(path string) error           { return f.OS.MkdirAll(f.root + path) }
+func (f elsewhere) List(dir string) ([]string, error)    { return f.OS.List(f.root + dir) }
+func (f elsewhere) SyncDir(dir string) error             { return f.OS.SyncDir(f.root + dir) }
+func (f elsewhere) Lock(path string, exclusive bool) (io.Closer, error) {
+	return f.OS.Lock(f.root+path, exclusive)
+}
+
+func TestAForeignFileSystemIsRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "engine")
+	_, err := open(dir, nil, engine.Env{FS: elsewhere{root: t.TempDir()}})
+	if !errors.Is(err, engine.ErrUnsupported) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the refused directory:", err)
 	}
 }
 

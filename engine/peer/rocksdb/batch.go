@@ -22,7 +22,7 @@ func (e *store) Apply(b *engine.Batch, d engine.Durability) error {
 	if err != nil || b.Len() == 0 {
 		return err
 	}
-	wb := e.writeBatch(b)
+	wb := writeBatch(b)
 	defer wb.Destroy()
 	return e.wrote("apply", level, e.db.Write(wo, wb))
 }
@@ -30,7 +30,7 @@ func (e *store) Apply(b *engine.Batch, d engine.Durability) error {
 // writeBatch copies a checked batch for RocksDB. Ours has RocksDB's layout and
 // numbers of kinds, except that a range delete may be empty or unbounded here,
 // so that one with range deletes goes over op by op.
-func (e *store) writeBatch(b *engine.Batch) *grocksdb.WriteBatch {
+func writeBatch(b *engine.Batch) *grocksdb.WriteBatch {
 	var op engine.Op
 	ranges := false
 	for r := b.Reader(); !ranges && r.Next(&op); {
@@ -47,7 +47,7 @@ func (e *store) writeBatch(b *engine.Batch) *grocksdb.WriteBatch {
 		case engine.KindDelete:
 			wb.Delete(op.Key)
 		case engine.KindDeleteRange:
-			e.deleteRange(wb, op.Key, op.Value)
+			deleteRange(wb, op.Key, op.Value)
 		}
 	}
 	return wb
@@ -64,15 +64,15 @@ func (e *store) DeleteRange(lower, upper []byte, d engine.Durability) error {
 	}
 	wb := grocksdb.NewWriteBatch()
 	defer wb.Destroy()
-	e.deleteRange(wb, lower, upper)
+	deleteRange(wb, lower, upper)
 	return e.wrote("delete range", level, e.db.Write(wo, wb))
 }
 
 // deleteRange adds a range delete to wb unless the range is empty, for which
 // RocksDB returns an error only after it has logged the batch.
-func (e *store) deleteRange(wb *grocksdb.WriteBatch, lower, upper []byte) {
+func deleteRange(wb *grocksdb.WriteBatch, lower, upper []byte) {
 	if len(upper) == 0 {
-		upper = e.upperEnd
+		upper = bytes.Repeat([]byte{0xff}, maxKey+1) // beyond every key
 	}
 	if bytes.Compare(lower, upper) < 0 {
 		wb.DeleteRange(lower, upper)

@@ -11,6 +11,7 @@ import (
 	"github.com/linxGnu/grocksdb"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/vfs"
 )
 
 const (
@@ -169,6 +170,10 @@ func openStore(dir string, s settings, env engine.Env) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := sameFiles(home); err != nil {
+		home.Close()
+		return nil, err
+	}
 	path := home.Path(dataDir)
 	if s.ReadOnly {
 		if _, err := env.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -188,5 +193,21 @@ func openStore(dir string, s settings, env engine.Env) (*store, error) {
 		home.Close()
 		return nil, fmt.Errorf("open rocksdb: %w", translate(path, err))
 	}
-	return newStore(db, o, home, env.FS, s), nil
+	e := newStore(db, o, home, env.FS, s)
+	if home.Created { // RocksDB syncs the names in its directory, not its own
+		if err := env.FS.SyncDir(home.Dir); err != nil {
+			e.Close()
+			return nil, fmt.Errorf("open rocksdb: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// sameFiles refuses a file system that does not hold the marker where RocksDB,
+// which opens files by itself, would look for its own.
+func sameFiles(home *engine.Home) error {
+	if _, err := (vfs.OS{}).Stat(home.Path(engine.MarkerName)); err != nil {
+		return fmt.Errorf("%w: rocksdb opens files by itself and needs the machine's file system: %w", engine.ErrUnsupported, err)
+	}
+	return nil
 }

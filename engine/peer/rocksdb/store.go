@@ -21,7 +21,6 @@ type store struct {
 	fs       vfs.FS
 	caps     engine.Caps
 	settings settings
-	upperEnd []byte // beyond every key; see maxKey
 
 	// failed is the first error of a write, sync or flush; nil while healthy.
 	// RocksDB itself would try to resume.
@@ -51,16 +50,11 @@ var (
 )
 
 func newStore(db *grocksdb.DB, o *options, home *engine.Home, fsys vfs.FS, s settings) *store {
-	e := &store{
+	return &store{
 		db: db, opts: o, home: home, fs: fsys,
 		caps: caps(&s), settings: s,
-		upperEnd: make([]byte, maxKey+1),
-		views:    make(map[view]struct{}),
+		views: make(map[view]struct{}),
 	}
-	for i := range e.upperEnd {
-		e.upperEnd[i] = 0xff
-	}
-	return e
 }
 
 // enter begins a call; unless it fails, e.mu.RUnlock ends it.
