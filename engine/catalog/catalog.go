@@ -5,12 +5,15 @@ import (
 	"strings"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/mem"
+	"github.com/kvbench/kvbench/engine/noop"
 )
 
 // All returns the drivers of this build.
 func All() []engine.Driver {
 	var drivers []engine.Driver
-	return append(drivers, tagged()...)
+	drivers = append(drivers, tagged()...)
+	return append(drivers, mem.Driver(), noop.Driver())
 }
 
 // Names returns the names of All, in its order.
