@@ -162,7 +162,10 @@ type scattered struct {
 // Next draws a number.
 func (s *scattered) Next(r *dist.Rand) uint64 { return s.min + s.place.Of(s.ranks.Next(r)) }
 
-// Fill draws len(tape) operations. It does not allocate.
+// Fill draws len(tape) operations. It does not allocate. Distances behind the
+// newest record are drawn for the records that will exist when each operation
+// runs if the inserts of all workers proceed alike, so a tape may be as long as
+// the run; one that is used again later repeats the distances of its first use.
 func (g *Generator) Fill(tape []Op) {
 	for i := range tape {
 		kind := g.kind()
