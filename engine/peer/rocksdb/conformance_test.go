@@ -1,0 +1,13 @@
+//go:build rocksdb
+
+package rocksdb
+
+import (
+	"testing"
+
+	"github.com/kvbench/kvbench/engine/enginetest"
+)
+
+func TestTheContract(t *testing.T) {
+	enginetest.Run(t, Driver())
+}
