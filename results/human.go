@@ -14,13 +14,12 @@ func significant(x float64) string {
 	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
 		return strconv.FormatFloat(x, 'g', 3, 64)
 	}
-	// Round first: 9.996 is 10.0 and not 10.00.
-	rounded, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64)
-	if err != nil || math.Abs(rounded) >= 1000 {
+	rounded := roundTo3(x) // 9.996 is 10.0 and not 10.00
+	if math.Abs(rounded) >= 1000 {
 		return strconv.FormatFloat(math.Round(x), 'f', 0, 64)
 	}
 	decimals := 2 - int(math.Floor(math.Log10(math.Abs(rounded))))
-	return strconv.FormatFloat(rounded, 'f', min(max(decimals, 0), 3), 64)
+	return strconv.FormatFloat(x, 'f', min(max(decimals, 0), 3), 64)
 }
 
 // scaled writes x with the largest unit that leaves at least 1 of it. The

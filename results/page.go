@@ -15,7 +15,7 @@ const (
 
 	// proseWidth is where sentences break when the terminal is not narrower.
 	proseWidth = 100
-	// columnGap is what tablewriter puts between two columns, in spaces.
+	// columnGap is what tablewriter puts around and between columns, in spaces.
 	columnGap = 2
 )
 
@@ -160,7 +160,7 @@ func breakUp(columns []column, width int) [][]column {
 }
 
 func tableWidth(columns []column) int {
-	w := columnGap * len(columns)
+	w := columnGap * (len(columns) + 1)
 	for i := range columns {
 		w += columns[i].width()
 	}
