@@ -54,6 +54,36 @@ func TestLaterSourcesWin(t *testing.T) {
 	}
 }
 
+func TestTheRecordedPropertiesGiveTheSameWorkload(t *testing.T) {
+	all := [][]string{
+		{"requestdistribution=zipf:0.9"}, {"requestdistribution=hotspot:0.1:0.7"}, {"keyprefix="},
+		{"insertstart=10", "recordcount=20k"}, {"ycsbcompat=go-ycsb"}, {"writers=2", "writermix=put:1,delete:2"},
+		{"requestdistribution=exponential", "preload=false"}, {"keyformat=binary:20"},
+	}
+	for _, o := range shapes {
+		all = append(all, o)
+	}
+	specs := map[string]*Spec{}
+	for _, o := range all {
+		specs[strings.Join(o, " ")] = mustParse(t, "A", o...)
+	}
+	for _, name := range presetNames() {
+		specs[name] = mustParse(t, name)
+	}
+	for name, s := range specs {
+		var o []string
+		for k, v := range s.Properties {
+			o = append(o, k+"="+v)
+		}
+		back, err := Parse(Input{Overrides: o}) // in random order
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if back.Hash() != s.Hash() {
+			t.Errorf("%s:\n    %+v\nis  %+v", name, *s, *back)
+		}
+	}
+}
+
 func TestValuesAreNotExpanded(t *testing.T) {
 	s := mustParse(t, "C", "kvbench.title=${HOME} ${recordcount}")
 	if s.Title != "${HOME} ${recordcount}" {

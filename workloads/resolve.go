@@ -3,6 +3,7 @@ package workloads
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/kvbench/kvbench/workloads/dist"
@@ -37,14 +38,29 @@ func (r *resolver) resolve() (*Spec, error) {
 	if err := r.err(); err != nil {
 		return nil, fmt.Errorf("workload %s: %w", s.Name, err)
 	}
-	s.Properties = map[string]string{}
-	for _, name := range r.names {
-		if v := r.value(name); v != "" && !r.known[name].Ignored {
-			s.Properties[name] = v
-		}
-	}
+	r.record()
 	s.Warnings = r.warnings
 	return s, nil
+}
+
+// record lists the properties with an effect, as given or defaulted, and as
+// resolved where that is what tells: parsed again they give the same spec.
+func (r *resolver) record() {
+	s := r.spec
+	p := map[string]string{}
+	for _, name := range r.names {
+		if v := r.value(name); v != "" && !r.known[name].Ignored {
+			p[name] = v
+		}
+	}
+	p["insertcount"] = strconv.FormatUint(s.InsertCount, 10)
+	p["fieldcount"] = strconv.Itoa(s.Values.FieldCount)
+	p["updatemode"] = s.UpdateMode.String()
+	p["keyprefix"] = s.Keys.Prefix
+	if s.Request.Theta != 0 {
+		p["theta"] = strconv.FormatFloat(s.Request.Theta, 'g', -1, 64)
+	}
+	s.Properties = p
 }
 
 func (r *resolver) class() {
