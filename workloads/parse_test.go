@@ -56,9 +56,14 @@ func TestLaterSourcesWin(t *testing.T) {
 
 func TestTheRecordedPropertiesGiveTheSameWorkload(t *testing.T) {
 	all := [][]string{
-		{"requestdistribution=zipf:0.9"}, {"requestdistribution=hotspot:0.1:0.7"}, {"keyprefix="},
-		{"insertstart=10", "recordcount=20k"}, {"ycsbcompat=go-ycsb"}, {"writers=2", "writermix=put:1,delete:2"},
-		{"requestdistribution=exponential", "preload=false"}, {"keyformat=binary:20"},
+		{"requestdistribution=zipf:0.9"},
+		{"requestdistribution=hotspot:0.1:0.7"},
+		{"keyprefix="},
+		{"insertstart=10", "recordcount=20k"},
+		{"ycsbcompat=go-ycsb"},
+		{"writers=2", "writermix=put:1,delete:2"},
+		{"requestdistribution=exponential", "preload=false"},
+		{"keyformat=binary:20"},
 	}
 	for _, o := range shapes {
 		all = append(all, o)
