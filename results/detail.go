@@ -47,8 +47,10 @@ func detail(p *page, run *Run, g *group) {
 
 func title(s *Setup) string {
 	parts := []string{"workload " + s.Workload}
-	if s.Workload == LoadWorkload {
+	if of, load := s.loadOf(); load && of == "" {
 		parts[0] = "load phase"
+	} else if load {
+		parts[0] = "load phase of " + of
 	}
 	parts = append(parts, regimeText(s.Regime))
 	if s.CacheRegime != "" {
@@ -71,14 +73,16 @@ func regimeText(regime string) string {
 
 // describe says what was asked, and how.
 func describe(run *Run, s *Setup, rows []Row) []string {
+	// The mix and what goes with it come after a load phase.
+	_, load := s.loadOf()
 	what := []string{data(s)}
-	if s.Dist != "" {
+	if s.Dist != "" && !load {
 		what = append(what, s.Dist)
 	}
-	if s.UpdateMode != "" && s.Mix["update"]+s.Mix["read-modify-write"] > 0 {
+	if !load && s.Mix["update"]+s.Mix["read-modify-write"] > 0 {
 		what = append(what, "update "+s.UpdateMode)
 	}
-	if m := mixText(s.Mix); m != "" {
+	if m := mixText(s.Mix); m != "" && !load {
 		what = append(what, m)
 	}
 	if s.Compat != "" && s.Compat != "java" {
@@ -91,7 +95,7 @@ func describe(run *Run, s *Setup, rows []Row) []string {
 	if s.Rate != nil {
 		how = append(how, humanCount(*s.Rate)+" ops/s asked for, times from the intended start")
 	}
-	if s.Workload != LoadWorkload && run.Manifest.Plan.WarmupS > 0 {
+	if !load && run.Manifest.Plan.WarmupS > 0 {
 		how = append(how, "warm-up "+plain(run.Manifest.Plan.WarmupS)+" s")
 	}
 	switch {
@@ -156,6 +160,9 @@ func seedsText(rows []Row) string {
 	}
 	if len(seeds) > shown {
 		parts = append(parts, "...")
+	}
+	if len(seeds) == 1 {
+		return "seed " + parts[0]
 	}
 	return "seeds " + strings.Join(parts, " ")
 }

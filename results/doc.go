@@ -15,7 +15,9 @@
 //	jsonschema.go the published JSON Schemas
 //	rows.go       Rows: repetitions summarized, one row an engine and workload
 //	group.go      what may stand in one table, and what differs inside
-//	table.go      Table: rows as text, Markdown, CSV or JSON
+//	table.go      Table: rows as text, Markdown, CSV or JSON, and the legend
+//	detail.go     all that is known of one setup; matrix.go  rates alone
+//	page.go       text and Markdown; csv.go; human.go  numbers for people
 //
 // # Files
 //

@@ -30,8 +30,18 @@ type Setup struct {
 	Driver      string             `json:"driver"`
 }
 
-// LoadWorkload is the workload of cells that measure the load phase.
+// LoadWorkload is the workload of cells that measure the load phase. The load
+// of one workload among several is named after it: "load-NAME".
 const LoadWorkload = "load"
+
+// loadOf reports whether the cells measure a load phase, and of which workload
+// when the name says so.
+func (s *Setup) loadOf() (workload string, ok bool) {
+	if s.Workload == LoadWorkload {
+		return "", true
+	}
+	return strings.CutPrefix(s.Workload, LoadWorkload+"-")
+}
 
 func setupOf(c *Cell) Setup {
 	s := Setup{
@@ -201,7 +211,7 @@ func compareSetups(p *Plan, a, b Setup) int {
 		strings.Compare(a.CacheRegime, b.CacheRegime),
 		cmp.Compare(a.Records, b.Records),
 		cmp.Compare(a.ValueBytes, b.ValueBytes),
-		cmp.Compare(workloadOrder(p, a.Workload), workloadOrder(p, b.Workload)),
+		cmp.Compare(workloadOrder(p, &a), workloadOrder(p, &b)),
 		strings.Compare(a.Workload, b.Workload),
 		cmp.Compare(a.Threads, b.Threads),
 	)
@@ -215,12 +225,12 @@ func regimeOrder(regime string) int {
 	return len(order)
 }
 
-// workloadOrder: the load first, then as planned, then the unplanned.
-func workloadOrder(p *Plan, name string) int {
-	if name == LoadWorkload {
+// workloadOrder: loads first, then as planned, then the unplanned.
+func workloadOrder(p *Plan, s *Setup) int {
+	if _, load := s.loadOf(); load {
 		return -1
 	}
-	if i := slices.Index(p.Workloads, name); i >= 0 {
+	if i := slices.Index(p.Workloads, s.Workload); i >= 0 {
 		return i
 	}
 	return len(p.Workloads)

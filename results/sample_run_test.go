@@ -87,7 +87,6 @@ func sampleCell(regime, workload, name string, rep int, rate float64) Cell {
 	}
 	switch workload {
 	case LoadWorkload:
-		c.Workload.Mix, c.Workload.Dist = map[string]float64{"insert": 1}, ""
 		c.Load.DurationS, c.Load.Operations = 0, 200_000
 	case "E":
 		c.Workload.Mix = map[string]float64{"scan": 0.95, "insert": 0.05}
@@ -102,7 +101,11 @@ func sampleCell(regime, workload, name string, rep int, rate float64) Cell {
 func measure(c *Cell, rate float64) {
 	c.OpsPerS = Num(rate)
 	ns := uint64(2e9 / rate)
-	for op, share := range c.Workload.Mix {
+	mix := c.Workload.Mix
+	if c.Workload.Name == LoadWorkload {
+		mix = map[string]float64{"insert": 1}
+	}
+	for op, share := range mix {
 		c.Ops[op] = &OpStats{
 			N: uint64(rate * 2 * share), OK: uint64(rate * 2 * share), Timed: uint64(rate * 2 * share),
 			Service: &Latency{Mean: float64(ns), Min: ns / 4, P50: ns, P90: 2 * ns, P95: 3 * ns, P99: 10 * ns, P999: 300 * ns, P4N: 900 * ns, P100: 1000 * ns},

@@ -211,6 +211,22 @@ func TestTheMatrixKeepsThreadCountsApart(t *testing.T) {
 	}
 }
 
+func TestALoadPhaseIsNotDescribedByTheMixAfterIt(t *testing.T) {
+	c := sampleCell(RegimeAsync, LoadWorkload, "pebble", 1, 1000)
+	for name, want := range map[string]string{"load": "load phase, async", "load-ycsb-b": "load phase of ycsb-b, async"} {
+		c.Workload.Name = name
+		text := string(render(t, runOf(c), TableOptions{NoLegend: true}))
+		if !strings.HasPrefix(text, want) {
+			t.Errorf("%s begins with %.40q", name, text)
+		}
+		for _, wrong := range []string{"read 50 %", "zipfian", "update", "warm-up"} {
+			if strings.Contains(text, wrong) {
+				t.Errorf("%s speaks of %s:\n%s", name, wrong, text)
+			}
+		}
+	}
+}
+
 func TestARunWithoutCellsSaysSo(t *testing.T) {
 	for _, matrix := range []bool{false, true} {
 		if text := string(render(t, &Run{}, TableOptions{Matrix: matrix})); text != "no cells\n" {

@@ -23,8 +23,7 @@ var ErrExists = errors.New("results directory is not empty")
 
 // A Writer writes one run to its directory. Its methods may be called from
 // many goroutines. Each syncs what it wrote before it returns; errors name the
-// file. A method that fails leaves the files as they were before the call, and
-// the Writer usable.
+// file. A method that fails leaves each file whole, and the Writer usable.
 type Writer struct {
 	dir string
 
