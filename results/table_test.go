@@ -114,7 +114,7 @@ func TestWhatAnEngineCannotDoIsNotAvailableAndNeverZero(t *testing.T) {
 func TestARailIsNeverBetweenEngines(t *testing.T) {
 	for _, o := range []TableOptions{{}, {Format: FormatMarkdown}} {
 		text := string(render(t, sampleRun(), o))
-		tables := regexp.MustCompile(`[ |]engine .*\n`).Split(text, -1)[1:]
+		tables := regexp.MustCompile(`\n[ |#]*engine [^\n]*\n`).Split(text, -1)[1:]
 		if len(tables) < 5 {
 			t.Fatalf("%d tables in\n%s", len(tables), text)
 		}
