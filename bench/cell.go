@@ -142,20 +142,15 @@ func (r *cellRun) open() error {
 	}
 	r.cell.Durability, r.cell.SurvivesKill = d, d.SurvivesKill() && caps.Persistent
 	r.target = EngineTarget(e, d)
-	r.loop, err = r.openLoop(r.target, r.blank())
+	r.loop, err = r.openLoop(r.target, r.driver.Blank)
 	return err
 }
 
-// blank reports whether the engine is the one that stores nothing.
-func (r *cellRun) blank() bool {
-	return r.driver.Rail && !r.cell.Engine.Caps.Persistent && r.driver.Family == ""
-}
-
-func (r *cellRun) openLoop(t Target, blank bool) (Loop, error) {
+func (r *cellRun) openLoop(t Target) (Loop, error) {
 	o := LoopOptions{
 		Workload: r.spec.Workload, Seed: r.cell.Seed,
 		Threads: r.cell.Load.Threads, LoadThreads: r.spec.LoadThreads,
-		Verify: r.spec.Verify, CountErrors: r.spec.CountErrors, Blank: blank,
+		Verify: r.spec.Verify, CountErrors: r.spec.CountErrors, Blank: r.driver.Blank,
 	}
 	d, err := r.loopDriver()
 	if err != nil {

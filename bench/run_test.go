@@ -23,7 +23,7 @@ func toyDrivers() []engine.Driver {
 	}
 	memory := func(name string, make func() engine.Engine) engine.Driver {
 		return engine.Driver{
-			Name: name, Settings: settings, Rail: true,
+			Name: name, Settings: settings, Rail: true, Blank: name == "blank",
 			Open: func(string, map[string]string, engine.Env) (engine.Engine, error) { return make(), nil },
 		}
 	}

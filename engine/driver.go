@@ -28,6 +28,14 @@ type Driver struct {
 	// engines that store anything.
 	Rail bool
 
+	// Blank marks an engine that stores nothing: whatever it answers means
+	// nothing, and nobody checks it.
+	Blank bool
+
+	// Blank marks an engine that stores nothing: what it answers means
+	// nothing, and nobody should check it. A blank one is also a Rail.
+	Blank bool
+
 	// Open opens the engine in dir, making the directory if it is absent.
 	// Settings that are not given have their defaults. A zero env means the
 	// machine's file system and clock. On error nothing stays open.

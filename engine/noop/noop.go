@@ -18,8 +18,9 @@ func Driver() engine.Driver {
 		Asterisks: []string{
 			"It stores nothing: a get of any key succeeds with an empty value, and a scan is empty.",
 		},
-		Rail: true,
-		Open: open,
+		Rail:  true,
+		Blank: true,
+		Open:  open,
 	}
 }
 
