@@ -28,10 +28,6 @@ type Driver struct {
 	// engines that store anything.
 	Rail bool
 
-	// Blank marks an engine that stores nothing: whatever it answers means
-	// nothing, and nobody checks it.
-	Blank bool
-
 	// Blank marks an engine that stores nothing: what it answers means
 	// nothing, and nobody should check it. A blank one is also a Rail.
 	Blank bool
