@@ -19,7 +19,7 @@ func batchClauses() []clause {
 	}
 }
 
-func noRangeDelete(c engine.Caps) bool { return !c.RangeDelete }
+func noRangeDelete(f *facts) bool { return !f.RangeDelete }
 
 func batchDoesAll(b *rig) {
 	e := b.open()

@@ -20,7 +20,7 @@ type T interface {
 // A clause is one sentence of the contract and the test of it.
 type clause struct {
 	name  string
-	needs func(engine.Caps) bool // nil: applies to every engine
+	needs func(*facts) bool // nil: applies to every engine
 	run   func(*rig)
 }
 
@@ -28,16 +28,34 @@ func clauses() []clause {
 	return slices.Concat(
 		valueClauses(), keyClauses(), batchClauses(), durabilityClauses(),
 		closeClauses(), directoryClauses(), settingClauses(),
-		iteratorClauses(), viewClauses(), roleClauses(),
+		iteratorClauses(), viewClauses(), roleClauses(), loadingClauses(),
 		metricsClauses(), concurrentClauses(), modelClauses(),
 	)
 }
 
+// facts are what an opened engine says of itself, by which clauses apply.
+type facts struct {
+	engine.Caps
+	driver *engine.Driver
+
+	// Roles that Caps have no field for.
+	multiGet, async, settle, compact bool
+}
+
+func factsOf(d *engine.Driver, e engine.Engine) *facts {
+	f := &facts{Caps: e.Caps(), driver: d}
+	_, f.multiGet = engine.As[engine.MultiGetter](e)
+	_, f.async = engine.As[engine.AsyncWriter](e)
+	_, f.settle = engine.As[engine.Settler](e)
+	_, f.compact = engine.As[engine.Compactor](e)
+	return f
+}
+
 // What clauses need of an engine.
-func ordered(c engine.Caps) bool      { return c.Ordered }
-func reverse(c engine.Caps) bool      { return c.Ordered && c.Reverse }
-func iterSnapshot(c engine.Caps) bool { return c.Ordered && c.IterSnapshot }
-func snapshots(c engine.Caps) bool    { return c.Snapshots }
-func persistent(c engine.Caps) bool   { return c.Persistent }
-func atomicBatch(c engine.Caps) bool  { return c.AtomicBatch }
-func rangeDelete(c engine.Caps) bool  { return c.RangeDelete }
+func ordered(f *facts) bool      { return f.Ordered }
+func reverse(f *facts) bool      { return f.Ordered && f.Reverse }
+func iterSnapshot(f *facts) bool { return f.Ordered && f.IterSnapshot }
+func snapshots(f *facts) bool    { return f.Snapshots }
+func persistent(f *facts) bool   { return f.Persistent }
+func atomicBatch(f *facts) bool  { return f.AtomicBatch }
+func rangeDelete(f *facts) bool  { return f.RangeDelete }

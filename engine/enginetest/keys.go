@@ -27,9 +27,9 @@ const (
 	unlimitedKey    = 2 << 10 // stored where the engine has no limit of its own
 )
 
-func hasMaxKey(c engine.Caps) bool   { return c.MaxKey > 0 && c.MaxKey <= mostKeyTested }
-func hasMaxValue(c engine.Caps) bool { return c.MaxValue > 0 && c.MaxValue <= mostValueTested }
-func hasMaxBatch(c engine.Caps) bool { return c.MaxBatch > 0 && c.MaxBatch <= mostValueTested }
+func hasMaxKey(f *facts) bool   { return f.MaxKey > 0 && f.MaxKey <= mostKeyTested }
+func hasMaxValue(f *facts) bool { return f.MaxValue > 0 && f.MaxValue <= mostValueTested }
+func hasMaxBatch(f *facts) bool { return f.MaxBatch > 0 && f.MaxBatch <= mostValueTested }
 
 // awkward are keys that are easily confused or misplaced.
 func awkward() []string {

@@ -273,6 +273,10 @@ func scanned(t T, s engine.UnorderedScanner) []pair {
 	if err != nil {
 		t.Errorf("scan: %v", err)
 	}
+	return sorted(all)
+}
+
+func sorted(all []pair) []pair {
 	slices.SortFunc(all, func(a, b pair) int { return strings.Compare(a.key, b.key) })
 	return all
 }

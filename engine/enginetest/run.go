@@ -49,7 +49,7 @@ func Run(t *testing.T, d engine.Driver, opts ...Option) {
 		writeUntilKilled(t, d)
 		return
 	}
-	caps := capsOf(t, d, o.settings)
+	f := look(t, &d, o.settings)
 	all := clauses()
 	for name, reason := range o.excuses {
 		if !slices.ContainsFunc(all, func(c clause) bool { return c.name == name }) {
@@ -60,31 +60,31 @@ func Run(t *testing.T, d engine.Driver, opts ...Option) {
 		}
 	}
 	for _, c := range all {
-		if c.needs != nil && !c.needs(caps) {
+		if c.needs != nil && !c.needs(f) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
 			if reason, ok := o.excuses[c.name]; ok {
 				t.Skip("excused: " + reason)
 			}
-			c.run(&rig{T: t, d: d, caps: caps, settings: o.settings})
+			c.run(&rig{T: t, d: d, caps: f.Caps, settings: o.settings})
 		})
 	}
 	RunKill(t, d, opts...)
 }
 
-// capsOf opens the engine once to see what it promises.
-func capsOf(t T, d engine.Driver, settings map[string]string) engine.Caps {
+// look opens the engine once to see what it promises.
+func look(t T, d *engine.Driver, settings map[string]string) *facts {
 	t.Helper()
 	e, err := d.Open(t.TempDir(), settings, engine.Env{})
 	if err != nil {
 		t.Fatalf("open %s: %v", d.Name, err)
 	}
-	caps := e.Caps()
+	f := factsOf(d, e)
 	if err := e.Close(); err != nil {
 		t.Fatalf("close %s: %v", d.Name, err)
 	}
-	return caps
+	return f
 }
 
 // budget returns how long one random test may take: short, or its share of
