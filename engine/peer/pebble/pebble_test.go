@@ -1,0 +1,9 @@
+package pebble
+
+import (
+	"testing"
+
+	"github.com/kvbench/kvbench/engine/enginetest"
+)
+
+func TestPebbleKeepsTheContract(t *testing.T) { enginetest.Run(t, Driver()) }
