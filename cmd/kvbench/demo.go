@@ -1,0 +1,52 @@
+package main
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kvbench/kvbench/engine/catalog"
+)
+
+// The demo is run without engines and workloads: under 90 s on 2 cores, with
+// data and repetitions enough to mean something. Every flag changes it.
+const (
+	demoRecords   = "100k"
+	demoReps      = 4
+	demoDuration  = 500 * time.Millisecond
+	demoWarmup    = 150 * time.Millisecond
+	demoSettle    = time.Second
+	demoInterval  = 100 * time.Millisecond
+	demoCalibrate = 60 * time.Millisecond
+)
+
+// demoEngines are the engines that people use today, and memory as a rail.
+func demoEngines() []string {
+	names := []string{"pebble", "bbolt", "badger", "goleveldb", "pogreb", "mem"}
+	known := catalog.Names()
+	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(known, name) })
+}
+
+func demoWorkloads() []string { return []string{"A", "C"} }
+
+// setDemo gives flags that were not given the demo's values.
+func (o *runOptions) setDemo() {
+	if !o.given("records") {
+		// As given, since a preset's own number would be taken otherwise.
+		o.flags.Set("records", demoRecords) //nolint:errcheck // a constant that parses
+	}
+	if !o.given("reps") {
+		o.reps = demoReps
+	}
+	for name, d := range map[string]struct {
+		of *span
+		to time.Duration
+	}{
+		"duration": {&o.duration, demoDuration}, "warmup": {&o.warmup, demoWarmup},
+		"settle": {&o.settle, demoSettle}, "interval": {&o.interval, demoInterval},
+		"calibrate": {&o.calibrate, demoCalibrate},
+	} {
+		if !o.given(name) {
+			*d.of = span(d.to)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kvbench/kvbench/results"
+)
+
+// runOptions are the flags of run, as given.
+type runOptions struct {
+	workloadOptions
+	engineOptions
+	measureOptions
+
+	dir        string
+	keep       bool
+	outDir     string
+	format     string
+	matrix     bool
+	dryRun     bool
+	profile    bool
+	noProgress bool
+	status     bool
+}
+
+func newRunCommand(a *app) *cobra.Command {
+	o := &runOptions{}
+	c := &cobra.Command{
+		Use:   "run [engine...]",
+		Short: "Measure engines with workloads: load, warm up, measure",
+		Long: `Run measures every engine with every workload and number of threads, each
+combination several times. Data are loaded once an engine; every repetition
+starts from a fresh copy, in a process of its own. Repetitions are interleaved
+in balanced random order.
+
+Without engines and workloads it is a demo of about a minute.
+
+The table goes to standard output, everything else to standard error. All that
+was measured is in the results directory.`,
+		Example: `  kvbench run
+  kvbench run pebble bbolt -w A,C --records 1m --threads 1,8 --duration 10s
+  kvbench run pebble -P workload.properties -p readproportion=0.9 -threads 4
+  kvbench run pebble bbolt -w load --durability sync --threads 1,8,64
+  kvbench run pebble --set pebble.cache_bytes=64m -w C --format json`,
+		RunE: func(c *cobra.Command, args []string) error {
+			o.given = c.Flags().Changed
+			return a.run(c.Context(), o, args)
+		},
+		ValidArgsFunction: completeEngines,
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	o.workloadOptions.add(f)
+	o.engineOptions.add(f)
+	o.measureOptions.add(f)
+	o.add(f)
+	return c
+}
+
+func (o *runOptions) add(f *pflag.FlagSet) {
+	f.StringVar(&o.dir, "dir", "", "where engines keep their data; a directory of the run's own is made in it and removed at the end (default: in the results directory)")
+	f.BoolVar(&o.keep, "keep", false, "leave the data of the last cell")
+	f.StringVarP(&o.outDir, "out", "o", "", "results directory, new or empty (default kvbench-results/TIME-NAME)")
+	f.StringVar(&o.format, "format", "table", "of the table: table, json, csv or markdown")
+	f.BoolVar(&o.matrix, "matrix", false, "print rates alone, engines by workloads")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells, the estimated time and the disk space, and do nothing")
+	f.BoolVar(&o.profile, "profile", false, "write CPU and heap profiles of every cell into the results directory")
+	f.BoolVar(&o.noProgress, "no-progress", false, "no progress on standard error")
+	f.BoolVarP(&o.status, "status", "s", false, "a line of progress a second, on a terminal too")
+}
+
+// measureOptions say how often, how long and how carefully.
+type measureOptions struct {
+	given func(flag string) bool // whether a flag was
+
+	threads     string
+	reps        int
+	seed        uint64
+	duration    span
+	warmup      span
+	settle      span
+	interval    span
+	calibrate   span
+	loadThreads int
+	timing      string
+	verify      string
+	errors      string
+	durability  string
+	driver      string
+}
+
+// Defaults where neither flags nor the workload say anything.
+const (
+	defaultRecords  = "200k"
+	defaultThreads  = 2
+	defaultReps     = 6
+	defaultDuration = 2 * time.Second
+	defaultWarmup   = 500 * time.Millisecond
+)
+
+func (o *measureOptions) add(f *pflag.FlagSet) {
+	o.duration, o.warmup = span(defaultDuration), span(defaultWarmup)
+	o.settle, o.interval, o.calibrate = span(10*time.Second), span(time.Second), span(300*time.Millisecond)
+	f.StringVarP(&o.threads, "threads", "c", "2", "workers, or a list such as 1,8,64")
+	f.VarP(&o.duration, "duration", "d", "of the measured phase; 0: by operations")
+	f.Var(&o.warmup, "warmup", "before the measured phase")
+	f.IntVar(&o.reps, "reps", defaultReps, "repetitions")
+	f.Uint64Var(&o.seed, "seed", 1, "of everything random; engines of one workload and repetition share theirs")
+	f.StringVar(&o.durability, "durability", results.RegimeAsync, "of writes: sync (on disk), async (each engine's level without fsync), os, buffered or none")
+	f.StringVar(&o.timing, "timing", "auto", "which operations are timed: auto, all, sample:N, chained or off")
+	f.StringVar(&o.verify, "verify", "header", "what of each read is checked: off, header, sample (and every byte of 1 in 64) or full")
+	f.StringVar(&o.errors, "errors", "stop", "the first error ends a cell: stop; go on and count them: count")
+	f.Var(&o.settle, "settle", "wait at most so long for background work after load and measurement")
+	f.Var(&o.interval, "interval", "length of a row of the time series")
+	f.Var(&o.calibrate, "calibrate", "time to measure the harness itself before every cell")
+	f.IntVar(&o.loadThreads, "load-threads", 0, "workers of a load that is not measured (0: as the first of --threads, at most 8)")
+	f.StringVar(&o.driver, "driver", "kvbench", "who makes the operations: kvbench or go-ycsb")
+	addOpenLoop(f)
+}
+
+// addOpenLoop adds the flags of a target rate, so that they are refused with a
+// reason and not as unknown.
+func addOpenLoop(f *pflag.FlagSet) {
+	for _, name := range []string{"target", "rate"} {
+		f.String(name, "", "operations a second over all workers (not available yet)")
+		f.Lookup(name).Hidden = true
+	}
+}
