@@ -142,7 +142,7 @@ func (r *cellRun) open() error {
 	}
 	r.cell.Durability, r.cell.SurvivesKill = d, d.SurvivesKill() && caps.Persistent
 	r.target = EngineTarget(e, d)
-	r.loop, err = r.openLoop(r.target, r.driver.Blank)
+	r.loop, err = r.openLoop(r.target)
 	return err
 }
 
