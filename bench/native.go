@@ -122,7 +122,7 @@ func (l *nativeLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, erro
 
 // tapeOpsPerSecond is how many operations a worker is expected to do at most;
 // a faster one refills while its clock stands still.
-const tapeOpsPerSecond = 1 << 21
+const tapeOpsPerSecond = 1 << 20
 
 // phaseRun is what the workers of a running phase share, read only but for
 // stop.

@@ -104,11 +104,16 @@ func resetPeakRSS() {
 	}
 }
 
-// deviceOf returns "major:minor" of the block device under path, or "".
+// deviceOf returns "major:minor" of the block device under path, or "". Of a
+// path that does not exist yet it is that of the nearest parent.
 func deviceOf(path string) string {
 	var st unix.Stat_t
-	if unix.Stat(path, &st) != nil {
-		return ""
+	for unix.Stat(path, &st) != nil {
+		parent := filepath.Dir(path)
+		if parent == path {
+			return ""
+		}
+		path = parent
 	}
 	name := strconv.FormatUint(uint64(unix.Major(uint64(st.Dev))), 10) + ":" + strconv.FormatUint(uint64(unix.Minor(uint64(st.Dev))), 10)
 	if _, err := os.Stat("/sys/dev/block/" + name); err != nil {

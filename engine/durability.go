@@ -101,6 +101,25 @@ func (s DurabilitySet) String() string {
 	return strings.Join(names, ",")
 }
 
+// MarshalText writes what String returns.
+func (s DurabilitySet) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads names separated by commas; empty text is the empty set.
+func (s *DurabilitySet) UnmarshalText(text []byte) error {
+	*s = 0
+	if len(text) == 0 {
+		return nil
+	}
+	for name := range strings.SplitSeq(string(text), ",") {
+		d, err := ParseDurability(name)
+		if err != nil {
+			return err
+		}
+		*s |= Durabilities(d)
+	}
+	return nil
+}
+
 // Resolve returns the level that a call asking for d gets: def for Default,
 // otherwise d. A level outside the set is ErrUnsupported.
 func (s DurabilitySet) Resolve(d, def Durability) (Durability, error) {

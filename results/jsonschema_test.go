@@ -143,9 +143,11 @@ func (m *schemaMaker) schemaOf(t reflect.Type) map[string]any {
 			names = append(names, d.String())
 		}
 		return map[string]any{"type": "string", "enum": names}
+	case reflect.TypeFor[engine.DurabilitySet]():
+		return map[string]any{"type": "string"} // names separated by commas
 	case reflect.TypeFor[Status]():
 		return map[string]any{"type": "string", "enum": []any{
-			StatusOK, StatusFailed, StatusUnsupported, StatusPartial, StatusSkipped,
+			StatusOK, StatusFailed, StatusUnsupported, StatusPartial,
 		}}
 	}
 	switch t.Kind() {

@@ -65,6 +65,9 @@ func fillKnown(v reflect.Value, next *int) {
 	case reflect.TypeFor[engine.Durability]():
 		v.Set(reflect.ValueOf(engine.OS))
 		return
+	case reflect.TypeFor[engine.DurabilitySet]():
+		v.Set(reflect.ValueOf(engine.Durabilities(engine.OS, engine.Sync)))
+		return
 	case reflect.TypeFor[Status]():
 		v.Set(reflect.ValueOf(StatusOK))
 		return
