@@ -147,7 +147,7 @@ func (m *schemaMaker) schemaOf(t reflect.Type) map[string]any {
 		return map[string]any{"type": "string"} // names separated by commas
 	case reflect.TypeFor[Status]():
 		return map[string]any{"type": "string", "enum": []any{
-			StatusOK, StatusFailed, StatusUnsupported, StatusPartial,
+			StatusOK, StatusFailed, StatusUnsupported, StatusPartial, StatusSkipped,
 		}}
 	}
 	switch t.Kind() {

@@ -20,6 +20,7 @@ const (
 	StatusFailed      Status = "failed"      // an error, a wrong answer, or the process died
 	StatusUnsupported Status = "unsupported" // the engine cannot do what the workload needs
 	StatusPartial     Status = "partial"     // interrupted; what was measured until then stands
+	StatusSkipped     Status = "skipped"     // not run, because the run was interrupted before
 )
 
 // Regimes of durability. Cells of different regimes never share a table.
