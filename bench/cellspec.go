@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -88,6 +89,30 @@ func loadLevel(set engine.DurabilitySet) engine.Durability {
 		return levels[len(levels)-1]
 	}
 	return engine.Default
+}
+
+// withLevel adds the level that pick chooses to the settings that an engine is
+// opened with, unless they name one: some engines have one level for all
+// writes from their opening on, and one that is open tells only that. Levels
+// that the driver cannot be opened at are left for the cell to refuse.
+func withLevel(d *engine.Driver, given map[string]string, pick func(engine.DurabilitySet) (engine.Durability, error)) map[string]string {
+	setting, ok := d.Setting(engine.DurabilityName)
+	if _, named := given[engine.DurabilityName]; named || !ok || setting.Inapplicable != "" {
+		return given
+	}
+	var levels []engine.Durability
+	for _, name := range setting.Choices {
+		if l, err := engine.ParseDurability(name); err == nil {
+			levels = append(levels, l)
+		}
+	}
+	l, err := pick(engine.Durabilities(levels...))
+	if err != nil || l == engine.Default {
+		return given
+	}
+	settings := map[string]string{engine.DurabilityName: l.String()}
+	maps.Copy(settings, given)
+	return settings
 }
 
 // Regime names the table that writes at a level belong to.

@@ -108,7 +108,7 @@ func (x *Experiment) Plan() (*Plan, error) {
 					return nil, err
 				}
 				cell.Cell.Order = len(p.Cells) + 1
-				p.Cells = append(p.Cells, PlannedCell{Spec: cell, Prepared: x.prepare(p, loads, &cell)})
+				p.Cells = append(p.Cells, PlannedCell{Spec: cell, Prepared: x.prepare(p, loads, &x.Engines[e], &cell)})
 			}
 		}
 	}
@@ -163,7 +163,10 @@ func (x *Experiment) blocks() []block {
 // cell fills in the spec of one cell.
 func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSpec, error) {
 	w := b.workload.Spec
-	settings, err := engine.Resolve(e.Driver.Settings, e.Settings)
+	given := withLevel(&e.Driver, e.Settings, func(set engine.DurabilitySet) (engine.Durability, error) {
+		return level(x.Durability, set, e.Driver.Rail)
+	})
+	settings, err := engine.Resolve(e.Driver.Settings, given)
 	if err != nil {
 		return CellSpec{}, fmt.Errorf("engine %s: %w", e.Driver.Name, err)
 	}
@@ -172,7 +175,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 		return CellSpec{}, err
 	}
 	s := CellSpec{
-		Task: TaskRun, Workload: w, Settings: e.Settings, Level: x.Durability,
+		Task: TaskRun, Workload: w, Settings: given, Level: x.Durability,
 		LoadThreads: x.LoadThreads, Duration: x.Duration, Operations: x.Operations,
 		Warmup: x.Warmup, Interval: x.Interval, Calibrate: x.Calibrate, Settle: x.Settle,
 		Timing: x.Timing.String(), Verify: x.Verify, CountErrors: x.CountErrors, Profile: x.Profile,

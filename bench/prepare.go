@@ -3,13 +3,14 @@ package bench
 import (
 	"time"
 
+	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
 	"github.com/kvbench/kvbench/workloads"
 )
 
 // prepare finds, or adds to the plan, the load that a cell starts from, and
 // returns its index; -1 when it starts from nothing or loads its data itself.
-func (x *Experiment) prepare(p *Plan, known map[string]int, cell *CellSpec) int {
+func (x *Experiment) prepare(p *Plan, known map[string]int, e *EngineChoice, cell *CellSpec) int {
 	w := cell.Workload
 	if cell.Task == TaskLoad || w.Records == 0 || cell.Cell.Engine.Rail {
 		return -1
@@ -20,6 +21,9 @@ func (x *Experiment) prepare(p *Plan, known map[string]int, cell *CellSpec) int 
 	}
 	load := *cell
 	load.Task, load.Calibrate, load.Profile = TaskPrepare, 0, ""
+	load.Settings = withLevel(&e.Driver, e.Settings, func(set engine.DurabilitySet) (engine.Durability, error) {
+		return loadLevel(set), nil
+	})
 	load.Cell.ID = "prepare-" + fileName(cell.Cell.Engine.Name) + "-" + key[:8]
 	load.Cell.Rep, load.Cell.Order = 0, 0
 	if load.LoadThreads == 0 {
