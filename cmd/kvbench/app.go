@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kvbench/kvbench/engine"
 )
 
 // app is what the commands share.
@@ -30,12 +32,12 @@ func (a *app) warn(format string, args ...any) {
 }
 
 // report writes err to standard error, each of its lines behind the program's
-// name.
+// name, without the word by which the program tells invalid arguments.
 func (a *app) report(err error) {
 	if err == nil {
 		return
 	}
-	for line := range strings.Lines(err.Error()) {
+	for line := range strings.Lines(strings.ReplaceAll(err.Error(), engine.ErrInvalid.Error()+": ", "")) {
 		if line = strings.TrimSpace(line); line != "" {
 			a.warn("%s", line)
 		}

@@ -126,7 +126,7 @@ func (a *app) perform(ctx context.Context, o *runOptions, x *bench.Experiment, p
 		a.warn("note: %s", n)
 	}
 	a.announce(x, plan, w.Dir())
-	progress := a.newProgress(o, x, len(plan.Cells))
+	progress := a.newProgress(o.progressOptions, x, len(plan.Cells))
 	ctx, stop := a.interruptible(ctx, func() {
 		a.warn("interrupted: ending the cell; what was measured is kept. Once more ends at once and leaves %s", x.Dir)
 	})

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/pflag"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -19,14 +20,22 @@ type progress interface {
 	close()
 }
 
+// progressOptions are the flags of progress.
+type progressOptions struct{ none, lines bool }
+
+func (o *progressOptions) add(f *pflag.FlagSet) {
+	f.BoolVar(&o.none, "no-progress", false, "no progress on standard error")
+	f.BoolVarP(&o.lines, "status", "s", false, "a line of progress a second, on a terminal too")
+}
+
 // newProgress chooses bars on a terminal, a line a second elsewhere.
-func (a *app) newProgress(o *runOptions, x *bench.Experiment, total int) progress {
+func (a *app) newProgress(o progressOptions, x *bench.Experiment, total int) progress {
 	l := &lines{to: a.console, named: namer{reps: x.Reps, threads: len(x.Threads)}}
 	_, terminal := terminalWidth(a.errs)
 	switch {
-	case o.noProgress:
+	case o.none:
 		l.to = io.Discard
-	case terminal && !o.status:
+	case terminal && !o.lines:
 		return a.newBars(l, total)
 	}
 	return l

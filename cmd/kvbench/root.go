@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -64,10 +65,15 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 			return nil
 		}
 		if len(args) > len(names) {
-			return usagef("%s: unexpected argument %q; usage: %s", c.CommandPath(), args[len(names)], c.UseLine())
+			return usagef("%s: unexpected argument %q; usage: %s", commandName(c), args[len(names)], c.UseLine())
 		}
-		return usagef("%s: no %s given; usage: %s", c.CommandPath(), names[len(args)], c.UseLine())
+		return usagef("%s: no %s given; usage: %s", commandName(c), names[len(args)], c.UseLine())
 	}
+}
+
+// commandName is the command as typed behind the program's name.
+func commandName(c *cobra.Command) string {
+	return strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 }
 
 // flagError names the nearest flag for one that does not exist.
@@ -86,7 +92,7 @@ func flagError(c *cobra.Command, err error) error {
 			known = append(known, "--"+f.Name)
 		}
 	})
-	return usagef("%s: unknown flag %s%s", c.CommandPath(), dashes+name, suggestFlag(name, known, c))
+	return usagef("%s: unknown flag %s%s", commandName(c), dashes+name, suggestFlag(name, known, c))
 }
 
 // suggestFlag is short: a command may have dozens of flags.

@@ -14,16 +14,15 @@ type runOptions struct {
 	workloadOptions
 	engineOptions
 	measureOptions
+	progressOptions
 
-	dir        string
-	keep       bool
-	outDir     string
-	format     string
-	matrix     bool
-	dryRun     bool
-	profile    bool
-	noProgress bool
-	status     bool
+	dir     string
+	keep    bool
+	outDir  string
+	format  string
+	matrix  bool
+	dryRun  bool
+	profile bool
 }
 
 func newRunCommand(a *app) *cobra.Command {
@@ -57,6 +56,7 @@ was measured is in the results directory.`,
 	o.engineOptions.add(f)
 	o.measureOptions.add(f)
 	o.add(f)
+	o.progressOptions.add(f)
 	return c
 }
 
@@ -68,8 +68,6 @@ func (o *runOptions) add(f *pflag.FlagSet) {
 	f.BoolVar(&o.matrix, "matrix", false, "print rates alone, engines by workloads")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells, the estimated time and the disk space, and do nothing")
 	f.BoolVar(&o.profile, "profile", false, "write CPU and heap profiles of every cell into the results directory")
-	f.BoolVar(&o.noProgress, "no-progress", false, "no progress on standard error")
-	f.BoolVarP(&o.status, "status", "s", false, "a line of progress a second, on a terminal too")
 }
 
 // measureOptions say how often, how long and how carefully.
@@ -95,15 +93,15 @@ type measureOptions struct {
 // Defaults where neither flags nor the workload say anything.
 const (
 	defaultRecords  = "200k"
-	defaultThreads  = 2
 	defaultReps     = 6
 	defaultDuration = 2 * time.Second
 	defaultWarmup   = 500 * time.Millisecond
+	defaultInterval = time.Second
 )
 
 func (o *measureOptions) add(f *pflag.FlagSet) {
 	o.duration, o.warmup = span(defaultDuration), span(defaultWarmup)
-	o.settle, o.interval, o.calibrate = span(10*time.Second), span(time.Second), span(300*time.Millisecond)
+	o.settle, o.interval, o.calibrate = span(10*time.Second), span(defaultInterval), span(300*time.Millisecond)
 	f.StringVarP(&o.threads, "threads", "c", "2", "workers, or a list such as 1,8,64")
 	f.VarP(&o.duration, "duration", "d", "of the measured phase; 0: by operations")
 	f.Var(&o.warmup, "warmup", "before the measured phase")

@@ -230,7 +230,7 @@ func (a *app) workloadValidate() *cobra.Command {
 		Short: "Check property files and report everything wrong with them",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("%s: no FILE given; usage: %s", c.CommandPath(), c.UseLine())
+				return usagef("%s: no FILE given; usage: %s", commandName(c), c.UseLine())
 			}
 			return nil
 		},
