@@ -83,9 +83,7 @@ func describe() []engine.Setting {
 	}
 }
 
-const (
-	allocsAsterisk = "Metrics allocates in the library, about 20 KiB."
-)
+const metricsAsterisk = "Metrics allocates in the library."
 
 func asterisks() []string {
 	return []string{
@@ -97,7 +95,7 @@ func asterisks() []string {
 		"It ends the process on a failed commit by itself; here it becomes read-only, and after some failures it cannot be closed before the process ends.",
 		"Keys are limited to 65535 bytes, which is our limit and not Pebble's.",
 		"Files are Pebble's own: a file system handed in is refused.",
-		allocsAsterisk,
+		metricsAsterisk,
 	}
 }
 
