@@ -29,7 +29,7 @@ func clauses() []clause {
 		valueClauses(), keyClauses(), batchClauses(), durabilityClauses(),
 		closeClauses(), directoryClauses(), settingClauses(),
 		iteratorClauses(), viewClauses(), roleClauses(), loadingClauses(),
-		metricsClauses(), concurrentClauses(), modelClauses(),
+		metricsClauses(), concurrentClauses(), modelClauses(), killClauses(),
 	)
 }
 

@@ -13,18 +13,24 @@
 //	run.go          Run, its options, and which clauses apply
 //	clause.go       the table of clauses, and what one is given
 //	rig.go          helpers that clauses share: open, put, get, expect
-//	values.go       keys and values: what was written is read
+//	values.go       what was written is read
+//	keys.go         order and limits
 //	batches.go      batches and range deletes
 //	durability.go   levels: refused, never weaker
-//	lifecycle.go    Close, reopening, directories, locks, read_only
-//	settings.go     what every driver must know and how it refuses
-//	iterators.go    positions, bounds, directions; iterators2.go their views
-//	roles.go        snapshots, scans, checkpoints, bulk loads, expiry
+//	closing.go      Close, and what is left after it
+//	directories.go  reopening, markers, locks, read_only
+//	settings.go     what every driver must know, and Caps
+//	iterators.go    positions, bounds, directions
+//	views.go        what iterators and snapshots see
+//	roles.go        scans, checkpoints, maintenance
+//	loading.go      bulk loads and expiry
 //	metrics.go      counters, allocations
 //	concurrent.go   many goroutines, for the race detector
 //	oracle.go       a sorted slice that is right because it is simple
-//	model.go        random streams of ops against the oracle
-//	kill.go         kill -9 of a real process
+//	ops.go          random streams of ops
+//	model.go        streams against the oracle, shortened when they fail
+//	play.go         one op on an engine and on the oracle
+//	kill.go         kill -9 of a real process; writer.go starts it
 //
 // Budgets are short. KVBENCH_SOAK, a duration, is what the random tests of one
 // engine may take together instead. Random tests print their seed;

@@ -15,6 +15,7 @@ import (
 // when a step that it takes for granted goes wrong.
 type rig struct {
 	T
+	name     string // of the test that called Run
 	d        engine.Driver
 	caps     engine.Caps
 	settings map[string]string

@@ -43,34 +43,40 @@ func collect(opts []Option) options {
 }
 
 // Run tests the engines that d opens, clause by clause, as subtests of t.
-func Run(t *testing.T, d engine.Driver, opts ...Option) {
+func Run(t *testing.T, d engine.Driver, opts ...Option) { runClauses(t, d, clauses(), opts) }
+
+func runClauses(t *testing.T, d engine.Driver, all []clause, opts []Option) {
 	o := collect(opts)
 	if isKillChild(t.Name()) {
-		writeUntilKilled(t, d)
-		return
+		t.Fatal(writeUntilKilled(d, o.settings))
 	}
+	o.check(t, &d)
 	f := look(t, &d, o.settings)
-	all := clauses()
+	for _, c := range all {
+		if c.needs != nil && !c.needs(f) {
+			continue
+		}
+		name := t.Name()
+		t.Run(c.name, func(t *testing.T) {
+			if reason, ok := o.excuses[c.name]; ok {
+				t.Skip("excused: " + reason)
+			}
+			c.run(&rig{T: t, name: name, d: d, caps: f.Caps, settings: o.settings})
+		})
+	}
+}
+
+// check refuses excuses for what is no clause, or that no asterisk admits.
+func (o *options) check(t T, d *engine.Driver) {
+	t.Helper()
 	for name, reason := range o.excuses {
-		if !slices.ContainsFunc(all, func(c clause) bool { return c.name == name }) {
+		if !slices.ContainsFunc(clauses(), func(c clause) bool { return c.name == name }) {
 			t.Errorf("excuse for %q: there is no such clause", name)
 		}
 		if !slices.Contains(d.Asterisks, reason) {
 			t.Errorf("excuse for %q: the driver has no asterisk %q", name, reason)
 		}
 	}
-	for _, c := range all {
-		if c.needs != nil && !c.needs(f) {
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) {
-			if reason, ok := o.excuses[c.name]; ok {
-				t.Skip("excused: " + reason)
-			}
-			c.run(&rig{T: t, d: d, caps: f.Caps, settings: o.settings})
-		})
-	}
-	RunKill(t, d, opts...)
 }
 
 // look opens the engine once to see what it promises.
@@ -97,7 +103,7 @@ func budget(short time.Duration) time.Duration {
 }
 
 // randomTests is how many clauses of one run draw on the budget.
-const randomTests = 3
+const randomTests = 7
 
 // seed returns KVBENCH_SEED, or one that differs from run to run.
 func seed() uint64 {
