@@ -35,7 +35,7 @@ type Runner struct {
 // the results are valid either way. Other errors mean that the harness itself
 // could not go on.
 func (r *Runner) Run(ctx context.Context, x *Experiment, p *Plan) (err error) {
-	if err := checkSpace(x.Dir, p.DiskBytes); err != nil {
+	if err := CheckSpace(x.Dir, p.DiskBytes); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
@@ -260,8 +260,9 @@ func failedCell(spec *CellSpec, err error) results.Cell {
 	return cell
 }
 
-// checkSpace refuses a run that the disk has no room for.
-func checkSpace(dir string, need uint64) error {
+// CheckSpace refuses a run that the disk below dir, which need not exist, has
+// no room for.
+func CheckSpace(dir string, need uint64) error {
 	free, err := freeBytes(dir)
 	if err != nil {
 		return err
