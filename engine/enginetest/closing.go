@@ -115,7 +115,7 @@ func noGoroutineIsLeft(b *rig) {
 	for range 3 {
 		use()
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(b.patience)
 	for runtime.NumGoroutine() > was && time.Now().Before(deadline) {
 		runtime.Gosched()
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kvbench/kvbench/engine"
 )
@@ -19,7 +20,12 @@ type rig struct {
 	d        engine.Driver
 	caps     engine.Caps
 	settings map[string]string
+
+	// patience is how long to wait for what must happen soon, or never will.
+	patience time.Duration
 }
+
+const patience = 10 * time.Second
 
 // opened is an engine that closes itself when the clause ends.
 type opened struct {

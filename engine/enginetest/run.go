@@ -61,7 +61,7 @@ func runClauses(t *testing.T, d engine.Driver, all []clause, opts []Option) {
 			if reason, ok := o.excuses[c.name]; ok {
 				t.Skip("excused: " + reason)
 			}
-			c.run(&rig{T: t, name: name, d: d, caps: f.Caps, settings: o.settings})
+			c.run(&rig{T: t, name: name, d: d, caps: f.Caps, settings: o.settings, patience: patience})
 		})
 	}
 }

@@ -1,0 +1,5 @@
+package enginetest
+
+import "testing"
+
+func TestTheUnbrokenToyKeepsTheContract(t *testing.T) { Run(t, toyDriver("")) }
