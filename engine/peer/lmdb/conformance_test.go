@@ -9,5 +9,11 @@ import (
 )
 
 func TestTheContract(t *testing.T) {
-	enginetest.Run(t, Driver())
+	for _, level := range []string{"sync", "os"} {
+		t.Run(level, func(t *testing.T) {
+			enginetest.Run(t, Driver(), enginetest.Settings(map[string]string{"durability": level}),
+				enginetest.AllowGetAllocs(allocsAsterisk),
+				enginetest.Excuse("Metrics does not allocate", allocsAsterisk))
+		})
+	}
 }

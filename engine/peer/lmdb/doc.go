@@ -11,7 +11,8 @@
 //	driver.go    Driver: settings, asterisks, Open
 //	store.go     the engine: reads, writes, Close
 //	reader.go    pooled read transactions
-//	view.go      a read transaction that stays: snapshots and iterators
+//	value.go     how values are stored
+//	view.go      a read transaction that stays: snapshots
 //	iter.go      iterators
 //	maintain.go  Sync, Checkpoint, Metrics, Inspect
 //	errors.go    LMDB's errors as the contract's
@@ -32,8 +33,8 @@
 //
 // # Locks
 //
-// Calls of the engine hold store.mu shared, Close holds it alone. store.writer
-// queues writers in Go, so that they do not each block a thread inside C. A
-// view has a mutex of its own, because the binding's scratch space belongs to
-// the transaction. Order: store.mu, store.writer or store.viewsMu, view.mu.
+// store.writer queues writers in Go, so that they do not each block a thread
+// inside C. view.mu is held around each use of a read transaction that stays,
+// because the binding's scratch space belongs to the transaction; it is taken
+// last. The rest is package adapt's.
 package lmdb

@@ -3,21 +3,18 @@
 package lmdb
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 
 	"github.com/PowerDNS/lmdb-go/lmdb"
 
 	"github.com/kvbench/kvbench/engine"
-	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/engine/peer/internal/adapt"
 )
 
 const (
 	name     = "lmdb"
-	format   = 1    // of our use of the directory, not LMDB's own
-	dataDir  = "db" // where LMDB's files are, below the marked directory
+	format   = 1 // of our use of the directory, not LMDB's own
 	fileMode = 0o644
 
 	// maxValue is below LMDB's own 4 GiB - 1 so that an int of 32 bits has it.
@@ -39,8 +36,8 @@ func Driver() engine.Driver {
 }
 
 func describe() []engine.Setting {
-	durability := engine.DurabilityOption(engine.OS, engine.Durabilities(engine.OS, engine.Sync))
-	durability.Effect = "level of all writes: LMDB cannot mix them; os is MDB_NOSYNC"
+	durability := engine.DurabilityOption(engine.Sync, engine.Durabilities(engine.OS, engine.Sync))
+	durability.Effect = "level of all writes, which LMDB cannot mix: sync is its own default, os is MDB_NOSYNC"
 	return []engine.Setting{
 		durability,
 		engine.NoCacheBytes("LMDB reads through a memory map; the kernel's page cache is its cache"),
@@ -60,6 +57,8 @@ func describe() []engine.Setting {
 	}
 }
 
+const allocsAsterisk = "Misses, commits, new iterators and Metrics allocate a few small objects in the binding."
+
 func asterisks() []string {
 	return []string{
 		"At durability os (MDB_NOSYNC) a power loss may destroy the whole database, not just its newest writes; that is weaker than a log without fsync.",
@@ -68,8 +67,10 @@ func asterisks() []string {
 		"Pages have no checksums: damage may be returned as data, or end the process (a page fault, or an assertion in C).",
 		"Writers commit one by one, without group commit: at sync each pays for two waits on the disk.",
 		"An iterator or snapshot that stays open keeps freed pages from being reused, so the file grows meanwhile.",
-		"Every call crosses cgo, a get three times; misses, commits, iterators and Metrics allocate in the binding.",
-		"Files are LMDB's own: a file system handed in is used for the marker and for syncing directories only.",
+		"A value of zero bytes only, such as the empty one, is stored with one zero byte more, around a fault of the binding.",
+		"Every call crosses cgo, a get three times.",
+		allocsAsterisk,
+		"Files are LMDB's own: a file system handed in is refused.",
 	}
 }
 
@@ -118,81 +119,22 @@ func open(dir string, given map[string]string, env engine.Env) (engine.Engine, e
 	if _, err := engine.Decode(describe(), given, &s); err != nil {
 		return nil, fmt.Errorf("open lmdb: %w", err)
 	}
-	return openStore(dir, s, env.WithDefaults())
-}
-
-func openStore(dir string, s settings, env engine.Env) (*store, error) {
-	home, err := engine.OpenHome(env.FS, dir, marker(), s.ReadOnly)
+	e, err := openStore(dir, s, env.WithDefaults())
 	if err != nil {
-		return nil, err
-	}
-	e, err := openHome(home, s, env.FS)
-	if err != nil {
-		home.Close()
 		return nil, fmt.Errorf("open lmdb: %w", err)
 	}
 	return e, nil
 }
 
-func openHome(home *engine.Home, s settings, fsys vfs.FS) (*store, error) {
-	if err := sameFiles(home); err != nil {
-		return nil, err
-	}
-	path := home.Path(dataDir)
-	if s.ReadOnly {
-		if _, err := fsys.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, engine.Corrupt(path, -1, "the directory is marked, but LMDB's files are missing", nil)
-		}
-	} else if err := fsys.MkdirAll(path); err != nil {
-		return nil, err
-	}
-	db, err := lmdb.NewEnv()
+func openStore(dir string, s settings, env engine.Env) (*store, error) {
+	home, path, err := adapt.OpenHome(env, dir, marker(), s.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
-	dbi, err := openEnv(db, path, &s)
-	if err == nil && !s.ReadOnly {
-		err = syncNames(fsys, home.Dir, path)
-	}
+	e, err := newStore(home, path, s, env.FS)
 	if err != nil {
-		db.Close()
+		home.Close()
 		return nil, err
 	}
-	return newStore(db, dbi, home, fsys, s), nil
-}
-
-func openEnv(db *lmdb.Env, path string, s *settings) (dbi lmdb.DBI, err error) {
-	if err := db.SetMaxReaders(s.MaxReaders); err != nil {
-		return 0, err
-	}
-	if err := db.SetMapSize(s.MapBytes); err != nil {
-		return 0, err
-	}
-	if err := db.Open(path, s.flags(), fileMode); err != nil {
-		return 0, translate(path, err)
-	}
-	err = db.View(func(txn *lmdb.Txn) error {
-		dbi, err = txn.OpenRoot(0)
-		return err
-	})
-	return dbi, translate(path, err)
-}
-
-// syncNames makes the data file's name survive a power loss; LMDB does not.
-func syncNames(fsys vfs.FS, dirs ...string) error {
-	for _, dir := range dirs {
-		if err := fsys.SyncDir(dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sameFiles refuses a file system that does not hold the marker where LMDB,
-// which opens files by itself, would look for its own.
-func sameFiles(home *engine.Home) error {
-	if _, err := (vfs.OS{}).Stat(home.Path(engine.MarkerName)); err != nil {
-		return fmt.Errorf("%w: lmdb opens files by itself and needs the machine's file system: %w", engine.ErrUnsupported, err)
-	}
-	return nil
+	return e, nil
 }

@@ -46,7 +46,7 @@ func hint(number syscall.Errno) string {
 	return ""
 }
 
-func (e *store) translate(err error) error { return translate(e.home.Path(dataDir), err) }
+func (e *store) translate(err error) error { return translate(e.path, err) }
 
 // isRefusal reports whether a failed update was refused before it wrote, so
 // that the engine is as it was.

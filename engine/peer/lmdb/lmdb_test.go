@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,7 +65,7 @@ func TestOpeningReadOnlyChangesNoFile(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(dir, dataDir, "lock.mdb")); err != nil {
+	if err := os.Remove(filepath.Join(e.path, "lock.mdb")); err != nil {
 		t.Fatal(err)
 	}
 	was := files(t, dir)
@@ -143,7 +142,7 @@ func TestAnIteratorOutlivesItsSnapshot(t *testing.T) {
 		t.Errorf("value %q, %v", v, err)
 	}
 	it.Close()
-	if n := len(e.views); n != 0 {
+	if n := e.views.Len(); n != 0 {
 		t.Errorf("%d views are left", n)
 	}
 }
@@ -193,26 +192,9 @@ func TestAFullMapRefusesAndLeavesTheEngineWritable(t *testing.T) {
 	}
 }
 
-// elsewhere is a file system under another root than the machine's.
-type elsewhere struct {
-	vfs.OS
-	root string
-}
-
-func (f elsewhere) Create(path string) (vfs.File, error) { return f.OS.Create(f.root + path) }
-func (f elsewhere) Open(path string) (vfs.File, error)   { return f.OS.Open(f.root + path) }
-func (f elsewhere) Remove(path string) error             { return f.OS.Remove(f.root + path) }
-func (f elsewhere) Link(from, to string) error           { return f.OS.Link(f.root+from, f.root+to) }
-func (f elsewhere) MkdirAll(path string) error           { return f.OS.MkdirAll(f.root + path) }
-func (f elsewhere) List(dir string) ([]string, error)    { return f.OS.List(f.root + dir) }
-func (f elsewhere) SyncDir(dir string) error             { return f.OS.SyncDir(f.root + dir) }
-func (f elsewhere) Lock(path string, exclusive bool) (io.Closer, error) {
-	return f.OS.Lock(f.root+path, exclusive)
-}
-
 func TestAForeignFileSystemIsRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "engine")
-	_, err := open(dir, nil, engine.Env{FS: elsewhere{root: t.TempDir()}})
+	_, err := open(dir, nil, engine.Env{FS: struct{ vfs.OS }{}})
 	if !errors.Is(err, engine.ErrUnsupported) {
 		t.Error(err)
 	}
@@ -287,9 +269,10 @@ func TestReadersAreReusedByManyGoroutines(t *testing.T) {
 
 func TestAFileThatIsNotLMDBsIsCorrupt(t *testing.T) {
 	dir := t.TempDir()
-	mustOpen(t, dir, nil).Close()
+	e := mustOpen(t, dir, nil)
+	e.Close()
 	junk := bytes.Repeat([]byte("junk"), 4096)
-	if err := os.WriteFile(filepath.Join(dir, dataDir, dataFile), junk, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(e.path, dataFile), junk, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := open(dir, nil, engine.Env{}); !errors.Is(err, engine.ErrCorrupt) {

@@ -4,11 +4,13 @@ package lmdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/peer/internal/adapt"
 )
 
 // dataFile is LMDB's own name for its file.
@@ -17,86 +19,63 @@ const dataFile = "data.mdb"
 // Sync flushes the file between two commits. At the level os that holds until
 // the next writes; see the package comment.
 func (e *store) Sync() error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
-	if e.settings.ReadOnly {
+	defer call.Leave()
+	if e.writes.ReadOnly {
 		return nil
 	}
 	e.writer.Lock()
 	defer e.writer.Unlock()
-	if err := e.healthy(); err != nil {
+	if err := e.writes.Allowed(); err != nil {
 		return err
 	}
 	if err := e.env.Sync(true); err != nil {
-		err = fmt.Errorf("sync: %w", e.translate(err))
-		e.failed.CompareAndSwap(nil, &err)
-		return err
+		return e.writes.Fail("sync", e.translate(err))
 	}
 	return nil
 }
 
 // Checkpoint copies the file as one read transaction sees it, free pages
-// included, and writes the marker last, so that a directory that a crash left
-// half done is not taken for an engine.
+// included.
 func (e *store) Checkpoint(dir string) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
-	if err := e.checkpoint(dir); err != nil {
+	defer call.Leave()
+	if err := adapt.Checkpoint(e.fs, dir, marker(), e.copyTo); err != nil {
 		return fmt.Errorf("checkpoint lmdb to %s: %w", dir, err)
 	}
 	return nil
 }
 
-func (e *store) checkpoint(dir string) error {
-	if err := e.fs.MkdirAll(dir); err != nil {
+// copyTo makes the directory path and a durable copy of the file in it.
+func (e *store) copyTo(path string) error {
+	if err := e.fs.MkdirAll(path); err != nil {
 		return err
 	}
-	names, err := e.fs.List(dir)
-	if err != nil {
-		return err
-	}
-	if len(names) > 0 {
-		return fmt.Errorf("%w: the directory is not empty: it holds %s", engine.ErrInvalid, names[0])
-	}
-	target := filepath.Join(dir, dataDir)
-	if err := e.copyTo(target); err != nil {
-		e.fs.RemoveAll(target)
-		return err
-	}
-	return engine.WriteMarker(e.fs, dir, marker())
-}
-
-// copyTo makes the directory target and a durable copy of the file in it.
-func (e *store) copyTo(target string) error {
-	if err := e.fs.MkdirAll(target); err != nil {
-		return err
-	}
-	if err := e.env.Copy(target); err != nil {
+	if err := e.env.Copy(path); err != nil {
 		return e.translate(err)
 	}
-	f, err := e.fs.OpenReadWrite(filepath.Join(target, dataFile))
+	f, err := e.fs.OpenReadWrite(filepath.Join(path, dataFile))
 	if err != nil {
 		return err
 	}
-	err = f.Sync()
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
 	}
-	if err == nil {
-		err = e.fs.SyncDir(target)
-	}
-	return err
+	return e.fs.SyncDir(path)
 }
 
 func (e *store) Metrics(m *engine.Metrics) {
-	if e.enter() != nil {
+	call := e.gate.Enter()
+	if call == nil {
 		return
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if stat, err := e.env.Stat(); err == nil {
 		m.Space.LiveKeys = engine.Known(stat.Entries)
 		if info, err := e.env.Info(); err == nil {

@@ -3,13 +3,14 @@
 package lmdb
 
 import (
+	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/PowerDNS/lmdb-go/lmdb"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/peer/internal/adapt"
 	"github.com/kvbench/kvbench/engine/vfs"
 )
 
@@ -18,22 +19,19 @@ type store struct {
 	env      *lmdb.Env
 	dbi      lmdb.DBI
 	home     *engine.Home
+	path     string // of LMDB's files
 	fs       vfs.FS
 	caps     engine.Caps
 	settings settings
 
-	// failed is the first error of a commit or sync; nil while healthy.
-	failed atomic.Pointer[error]
-
 	writer  sync.Mutex // held through a write transaction
+	writes  adapt.Writes
 	readers readers
 
-	mu       sync.RWMutex // shared by calls, alone for Close
-	closed   bool
+	gate     *adapt.Gate
+	views    adapt.Views
+	close    sync.Once
 	closeErr error
-
-	viewsMu sync.Mutex
-	views   map[*view]struct{} // open iterators and snapshots
 }
 
 var (
@@ -43,33 +41,49 @@ var (
 	_ engine.Checkpointer = (*store)(nil)
 )
 
-func newStore(db *lmdb.Env, dbi lmdb.DBI, home *engine.Home, fsys vfs.FS, s settings) *store {
-	e := &store{
-		env: db, dbi: dbi, home: home, fs: fsys,
-		caps: caps(&s, db.MaxKeySize()), settings: s,
-		views: make(map[*view]struct{}),
+func newStore(home *engine.Home, path string, s settings, fsys vfs.FS) (*store, error) {
+	e := &store{home: home, path: path, fs: fsys, settings: s, gate: adapt.NewGate()}
+	e.writes.ReadOnly, e.writes.Default = s.ReadOnly, s.Durability
+	var err error
+	if e.env, err = lmdb.NewEnv(); err != nil {
+		return nil, err
 	}
-	e.readers.env = db
-	return e
+	e.readers.env = e.env
+	e.caps = caps(&s, e.env.MaxKeySize())
+	if err = e.openEnv(); err == nil && !s.ReadOnly {
+		err = fsys.SyncDir(path) // the data file's name, which LMDB does not sync
+	}
+	if err != nil {
+		e.env.Close()
+		return nil, e.translate(err)
+	}
+	return e, nil
 }
 
-// enter begins a call; unless it fails, e.mu.RUnlock ends it.
-func (e *store) enter() error {
-	e.mu.RLock()
-	if e.closed {
-		e.mu.RUnlock()
-		return engine.ErrClosed
+func (e *store) openEnv() error {
+	if err := e.env.SetMaxReaders(e.settings.MaxReaders); err != nil {
+		return err
 	}
-	return nil
+	if err := e.env.SetMapSize(e.settings.MapBytes); err != nil {
+		return err
+	}
+	if err := e.env.Open(e.path, e.settings.flags(), fileMode); err != nil {
+		return err
+	}
+	return e.env.View(func(txn *lmdb.Txn) (err error) {
+		e.dbi, err = txn.OpenRoot(0)
+		return err
+	})
 }
 
 func (e *store) Caps() engine.Caps { return e.caps }
 
 func (e *store) Get(dst, key []byte) ([]byte, error) {
-	if err := e.enter(); err != nil {
-		return dst, err
+	call := e.gate.Enter()
+	if call == nil {
+		return dst, engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if err := e.caps.CheckKey(key); err != nil {
 		return dst, err
 	}
@@ -91,14 +105,15 @@ func (e *store) get(txn *lmdb.Txn, dst, key []byte) ([]byte, error) {
 	if err != nil {
 		return dst, fmt.Errorf("get: %w", e.translate(err))
 	}
-	return append(dst, value...), nil
+	return append(dst, loaded(value)...), nil
 }
 
 func (e *store) Put(key, value []byte, d engine.Durability) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if err := e.caps.CheckKey(key); err != nil {
 		return err
 	}
@@ -106,15 +121,16 @@ func (e *store) Put(key, value []byte, d engine.Durability) error {
 		return err
 	}
 	return e.update("put", d, func(txn *lmdb.Txn) error {
-		return txn.Put(e.dbi, key, value, 0)
+		return txn.Put(e.dbi, key, stored(value), 0)
 	})
 }
 
 func (e *store) Delete(key []byte, d engine.Durability) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if err := e.caps.CheckKey(key); err != nil {
 		return err
 	}
@@ -133,10 +149,11 @@ func (e *store) remove(txn *lmdb.Txn, key []byte) error {
 }
 
 func (e *store) Apply(b *engine.Batch, d engine.Durability) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if err := e.caps.CheckBatch(b); err != nil {
 		return err
 	}
@@ -146,7 +163,7 @@ func (e *store) Apply(b *engine.Batch, d engine.Durability) error {
 		for r.Next(&op) {
 			var err error
 			if op.Kind == engine.KindPut {
-				err = txn.Put(e.dbi, op.Key, op.Value, 0)
+				err = txn.Put(e.dbi, op.Key, stored(op.Value), 0)
 			} else {
 				err = e.remove(txn, op.Key)
 			}
@@ -161,77 +178,29 @@ func (e *store) Apply(b *engine.Batch, d engine.Durability) error {
 // update commits what f does, or nothing. A transaction that has changed
 // nothing costs no write.
 func (e *store) update(op string, d engine.Durability, f lmdb.TxnOp) error {
-	if _, err := e.caps.Durabilities.Resolve(d, e.settings.Durability); err != nil {
-		return err
-	}
 	e.writer.Lock()
 	defer e.writer.Unlock()
-	if err := e.healthy(); err != nil {
+	if _, err := e.writes.Level(&e.caps, d); err != nil {
 		return err
 	}
 	err := e.env.Update(f)
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("%s: %w", op, e.translate(err))
-	if !isRefusal(err) {
-		e.failed.CompareAndSwap(nil, &err)
+	if err = e.translate(err); isRefusal(err) {
+		return fmt.Errorf("%s: %w", op, err)
 	}
-	return err
-}
-
-// healthy returns ErrReadOnly, with the reason if there is one.
-func (e *store) healthy() error {
-	if e.settings.ReadOnly {
-		return fmt.Errorf("%w: it was opened with read_only", engine.ErrReadOnly)
-	}
-	if first := e.failed.Load(); first != nil {
-		return fmt.Errorf("%w since a write failed: %w", engine.ErrReadOnly, *first)
-	}
-	return nil
+	return e.writes.Fail(op, err)
 }
 
 func (e *store) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return e.closeErr
-	}
-	e.closed = true
-	e.endViews()
-	e.readers.drain()
-	err := e.env.Close()
-	if unlockErr := e.home.Close(); err == nil {
-		err = unlockErr
-	}
-	if err != nil {
-		e.closeErr = fmt.Errorf("close lmdb: %w", err)
-	}
+	e.close.Do(func() {
+		e.gate.Close()
+		e.views.EndAll()
+		e.readers.drain()
+		if err := errors.Join(e.env.Close(), e.home.Close()); err != nil {
+			e.closeErr = fmt.Errorf("close lmdb: %w", err)
+		}
+	})
 	return e.closeErr
-}
-
-func (e *store) addView(v *view) {
-	e.viewsMu.Lock()
-	e.views[v] = struct{}{}
-	e.viewsMu.Unlock()
-}
-
-func (e *store) dropView(v *view) {
-	e.viewsMu.Lock()
-	delete(e.views, v)
-	e.viewsMu.Unlock()
-}
-
-// endViews ends what callers have left open. e.mu is held, so none is added.
-func (e *store) endViews() {
-	e.viewsMu.Lock()
-	left := make([]*view, 0, len(e.views))
-	for v := range e.views {
-		left = append(left, v)
-	}
-	clear(e.views)
-	e.viewsMu.Unlock()
-	for _, v := range left {
-		v.end()
-	}
 }

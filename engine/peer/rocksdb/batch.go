@@ -11,10 +11,11 @@ import (
 )
 
 func (e *store) Apply(b *engine.Batch, d engine.Durability) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if err := e.caps.CheckBatch(b); err != nil {
 		return err
 	}
@@ -54,10 +55,11 @@ func writeBatch(b *engine.Batch) *grocksdb.WriteBatch {
 }
 
 func (e *store) DeleteRange(lower, upper []byte, d engine.Durability) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	level, wo, err := e.writable(d)
 	if err != nil {
 		return err

@@ -32,8 +32,7 @@
 //
 // # Locks
 //
-// Calls of the engine hold store.mu shared, Close holds it alone. A view (an
-// iterator or a snapshot) has a mutex of its own, taken after store.mu and
-// store.viewsMu where both are held. Close ends the views that are left open,
-// so that no call of theirs reaches freed memory.
+// store.compacting is held through a manual compaction, snapshot.mu around
+// each use of a snapshot. The rest is package adapt's: Close ends the views
+// that are left open, so that no call of theirs reaches freed memory.
 package rocksdb

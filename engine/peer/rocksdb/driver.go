@@ -3,21 +3,16 @@
 package rocksdb
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 
-	"github.com/linxGnu/grocksdb"
-
 	"github.com/kvbench/kvbench/engine"
-	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/engine/peer/internal/adapt"
 )
 
 const (
-	name    = "rocksdb"
-	format  = 1    // of our use of the directory, not RocksDB's own
-	dataDir = "db" // where RocksDB's files are, below the marked directory
+	name   = "rocksdb"
+	format = 1 // of our use of the directory, not RocksDB's own
 
 	// maxKey bounds keys so that a range delete without an upper bound has an
 	// upper end to name: one byte longer than any key and all 0xff.
@@ -43,8 +38,10 @@ func Driver() engine.Driver {
 }
 
 func describe() []engine.Setting {
+	durability := engine.DurabilityOption(engine.OS, engine.Durabilities(engine.None, engine.Buffered, engine.OS, engine.Sync))
+	durability.Effect = "level of writes that do not ask for one (RocksDB's own default is os); none and buffered also decide which levels there are"
 	return []engine.Setting{
-		engine.DurabilityOption(engine.OS, engine.Durabilities(engine.None, engine.Buffered, engine.OS, engine.Sync)),
+		durability,
 		engine.CacheBytesOption("256MiB", "block cache (LRU); index and filter blocks are outside it unless index_in_cache"),
 		engine.ReadOnlyOption(),
 		{
@@ -68,7 +65,7 @@ func describe() []engine.Setting {
 			Effect: "uncompressed size of a data block; larger favours scans, smaller favours gets",
 		},
 		{
-			Name: "bloom_bits", Kind: engine.FloatSetting, Default: "10",
+			Name: "bloom_bits", Kind: engine.IntSetting, Default: "10", Min: 0, Max: 64,
 			Effect: "filter bits per key; 0 means no filters",
 		},
 		{
@@ -96,13 +93,15 @@ func describe() []engine.Setting {
 	}
 }
 
+const allocsAsterisk = "Gets, iterator steps and Metrics allocate a few small objects in the binding."
+
 func asterisks() []string {
 	return []string{
 		"Every call crosses cgo, a get three times and an iterator step two to four times; a C++ program would not pay that.",
-		"Gets, iterator steps and Metrics allocate a few small objects in the binding.",
+		allocsAsterisk,
 		"Compression is off by default, unlike RocksDB's own default, so that all engines store the same bytes.",
 		"Block cache, memtables and pinned index blocks lie outside the Go heap and its memory limit.",
-		"Files are RocksDB's own: a file system handed in is used for the marker only.",
+		"Files are RocksDB's own: a file system handed in is refused.",
 		"The level none is offered only to an engine opened with durability=none, and excludes the others; buffered needs durability=buffered.",
 		"Keys are limited to 65535 bytes, which is our limit and not RocksDB's.",
 	}
@@ -118,7 +117,7 @@ type settings struct {
 	BackgroundJobs int               `setting:"background_jobs"`
 	LevelBase      int64             `setting:"level_base_bytes"`
 	BlockBytes     int               `setting:"block_bytes"`
-	BloomBits      float64           `setting:"bloom_bits"`
+	BloomBits      int               `setting:"bloom_bits"`
 	Compression    string            `setting:"compression"`
 	IndexInCache   bool              `setting:"index_in_cache"`
 	DirectIO       bool              `setting:"direct_io"`
@@ -162,52 +161,22 @@ func open(dir string, given map[string]string, env engine.Env) (engine.Engine, e
 	if _, err := engine.Decode(describe(), given, &s); err != nil {
 		return nil, fmt.Errorf("open rocksdb: %w", err)
 	}
-	return openStore(dir, s, env.WithDefaults())
-}
-
-func openStore(dir string, s settings, env engine.Env) (*store, error) {
-	home, err := engine.OpenHome(env.FS, dir, s.marker(), s.ReadOnly)
+	e, err := openStore(dir, s, env.WithDefaults())
 	if err != nil {
-		return nil, err
-	}
-	if err := sameFiles(home); err != nil {
-		home.Close()
-		return nil, err
-	}
-	path := home.Path(dataDir)
-	if s.ReadOnly {
-		if _, err := env.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			home.Close()
-			return nil, engine.Corrupt(path, -1, "the directory is marked, but RocksDB's files are missing", nil)
-		}
-	}
-	o := newOptions(&s)
-	var db *grocksdb.DB
-	if s.ReadOnly {
-		db, err = grocksdb.OpenDbForReadOnly(o.db, path, false)
-	} else {
-		db, err = grocksdb.OpenDb(o.db, path)
-	}
-	if err != nil {
-		o.destroy()
-		home.Close()
-		return nil, fmt.Errorf("open rocksdb: %w", translate(path, err))
-	}
-	e := newStore(db, o, home, env.FS, s)
-	if home.Created { // RocksDB syncs the names in its directory, not its own
-		if err := env.FS.SyncDir(home.Dir); err != nil {
-			e.Close()
-			return nil, fmt.Errorf("open rocksdb: %w", err)
-		}
+		return nil, fmt.Errorf("open rocksdb: %w", err)
 	}
 	return e, nil
 }
 
-// sameFiles refuses a file system that does not hold the marker where RocksDB,
-// which opens files by itself, would look for its own.
-func sameFiles(home *engine.Home) error {
-	if _, err := (vfs.OS{}).Stat(home.Path(engine.MarkerName)); err != nil {
-		return fmt.Errorf("%w: rocksdb opens files by itself and needs the machine's file system: %w", engine.ErrUnsupported, err)
+func openStore(dir string, s settings, env engine.Env) (*store, error) {
+	home, path, err := adapt.OpenHome(env, dir, s.marker(), s.ReadOnly)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	e, err := newStore(home, path, s, env)
+	if err != nil {
+		home.Close()
+		return nil, err
+	}
+	return e, nil
 }

@@ -39,4 +39,4 @@ func knownTexts() []knownText {
 	}
 }
 
-func (e *store) translate(err error) error { return translate(e.home.Path(dataDir), err) }
+func (e *store) translate(err error) error { return translate(e.path, err) }

@@ -4,11 +4,10 @@ package rocksdb
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/peer/internal/adapt"
 )
 
 // openQuiet opens dir as it is, read-only, whatever it was made with.
@@ -29,46 +28,14 @@ func openQuiet(dir string, env engine.Env) (*store, error) {
 }
 
 // verify reads every key of every live table and of the log through RocksDB,
-// which checks each block's checksum. It stops at the first damage, beyond
-// which RocksDB does not go.
+// which checks each block's checksum.
 func verify(ctx context.Context, dir string, env engine.Env, report func(engine.Problem)) error {
-	env = env.WithDefaults()
-	e, err := openQuiet(dir, env)
-	if err == nil {
-		defer e.Close()
-		err = e.readAll(ctx)
-	}
-	if err == nil || !errors.Is(err, engine.ErrCorrupt) {
-		return err
-	}
-	p := engine.Problem{File: dir, Offset: -1, Detail: err.Error()}
-	var where *engine.CorruptionError
-	if errors.As(err, &where) {
-		p.File, p.Offset = where.File, where.Offset
-	}
-	report(p)
-	return nil
-}
-
-// checkEvery is how many keys readAll visits between two looks at ctx.
-const checkEvery = 1 << 12
-
-func (e *store) readAll(ctx context.Context) error {
-	it, err := e.NewIter(engine.IterOptions{})
+	e, err := openQuiet(dir, env.WithDefaults())
 	if err != nil {
-		return err
+		return adapt.ReportDamage(err, report)
 	}
-	defer it.Close()
-	n := 0
-	for ok := it.First(); ok; ok = it.Next() {
-		if _, err := it.Value(); err != nil {
-			return err
-		}
-		if n++; n%checkEvery == 0 && ctx.Err() != nil {
-			return fmt.Errorf("verify rocksdb: %w", context.Cause(ctx))
-		}
-	}
-	return it.Err()
+	defer e.Close()
+	return adapt.VerifyByReading(ctx, e, report)
 }
 
 func inspect(_ context.Context, dir string, env engine.Env) (engine.Layout, error) {

@@ -5,53 +5,38 @@ package rocksdb
 import (
 	"context"
 	"fmt"
-	"path/filepath"
-	"time"
 
 	"github.com/linxGnu/grocksdb"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/peer/internal/adapt"
 )
 
-// settlePoll is how often Settle looks; RocksDB 7.8 has no call that waits.
-const settlePoll = 10 * time.Millisecond
-
-// settleQuiet is how many looks in a row must find nothing to do, because a
-// flush that ends may start a compaction a moment later.
-const settleQuiet = 3
-
-// Settle waits until no flush or compaction runs or is due. The newest
-// memtable stays in memory.
+// Settle waits until no flush or compaction runs or is due. RocksDB 7.8 has no
+// call that waits. The newest memtable stays in memory.
 func (e *store) Settle(ctx context.Context) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
-	if e.settings.ReadOnly {
+	defer call.Leave()
+	if e.writes.ReadOnly {
 		return nil
 	}
-	tick := time.NewTicker(settlePoll)
-	defer tick.Stop()
-	for quiet := 0; quiet < settleQuiet; {
-		if e.busy() {
-			quiet = 0
-		} else {
-			quiet++
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("settle rocksdb: %w", context.Cause(ctx))
-		case <-tick.C:
-		}
+	err := adapt.Poll(ctx, func() (settled, busy bool) {
+		running := e.anyOf("rocksdb.num-running-flushes", "rocksdb.num-running-compactions")
+		due := e.anyOf("rocksdb.mem-table-flush-pending", "rocksdb.compaction-pending")
+		return !running && !due, running
+	})
+	if err != nil {
+		return fmt.Errorf("settle rocksdb: %w", err)
 	}
 	return e.backgroundError()
 }
 
-func (e *store) busy() bool {
-	for _, property := range []string{
-		"rocksdb.mem-table-flush-pending", "rocksdb.num-running-flushes",
-		"rocksdb.compaction-pending", "rocksdb.num-running-compactions",
-	} {
+// anyOf reports whether one of these properties is above zero.
+func (e *store) anyOf(properties ...string) bool {
+	for _, property := range properties {
 		if n, ok := e.db.GetIntProperty(property); ok && n > 0 {
 			return true
 		}
@@ -63,7 +48,7 @@ func (e *store) busy() bool {
 // engine read-only.
 func (e *store) backgroundError() error {
 	if n, ok := e.db.GetIntProperty("rocksdb.background-errors"); ok && n > 0 {
-		return e.fail("background work", fmt.Errorf("%d errors; RocksDB's LOG has them", n))
+		return e.writes.Fail("background work", fmt.Errorf("%d errors; RocksDB's LOG has them", n))
 	}
 	return nil
 }
@@ -71,11 +56,12 @@ func (e *store) backgroundError() error {
 // Compact rewrites [lower, upper) into the last level. A ctx that ends makes
 // RocksDB give up at the next file.
 func (e *store) Compact(ctx context.Context, lower, upper []byte) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
-	if err := e.healthy(); err != nil {
+	defer call.Leave()
+	if err := e.writes.Allowed(); err != nil {
 		return err
 	}
 	e.compacting.Lock()
@@ -105,42 +91,29 @@ func (e *store) compact(ctx context.Context, lower, upper []byte) {
 	}
 }
 
-// Checkpoint flushes, links the tables and writes the marker last, so that a
-// directory that a crash left half done is not taken for an engine.
+// Checkpoint flushes and links the tables.
 func (e *store) Checkpoint(dir string) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
-	if err := e.checkpoint(dir); err != nil {
+	defer call.Leave()
+	if e.writes.ReadOnly {
+		return fmt.Errorf("checkpoint rocksdb: %w: it flushes", engine.ErrReadOnly)
+	}
+	err := adapt.Checkpoint(e.fs, dir, e.settings.marker(), func(path string) error {
+		c, err := e.db.NewCheckpoint()
+		if err != nil {
+			return e.translate(err)
+		}
+		defer c.Destroy()
+		if err := c.CreateCheckpoint(path, 0); err != nil {
+			return e.translate(err)
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("checkpoint rocksdb to %s: %w", dir, err)
 	}
 	return nil
-}
-
-func (e *store) checkpoint(dir string) error {
-	if e.settings.ReadOnly {
-		return fmt.Errorf("%w: a checkpoint flushes", engine.ErrReadOnly)
-	}
-	if err := e.fs.MkdirAll(dir); err != nil {
-		return err
-	}
-	names, err := e.fs.List(dir)
-	if err != nil {
-		return err
-	}
-	if len(names) > 0 {
-		return fmt.Errorf("%w: the directory is not empty: it holds %s", engine.ErrInvalid, names[0])
-	}
-	c, err := e.db.NewCheckpoint()
-	if err != nil {
-		return e.translate(err)
-	}
-	defer c.Destroy()
-	target := filepath.Join(dir, dataDir)
-	if err := c.CreateCheckpoint(target, 0); err != nil {
-		e.fs.RemoveAll(target)
-		return e.translate(err)
-	}
-	return engine.WriteMarker(e.fs, dir, e.settings.marker())
 }

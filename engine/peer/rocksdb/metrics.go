@@ -10,10 +10,11 @@ import (
 )
 
 func (e *store) Metrics(m *engine.Metrics) {
-	if e.enter() != nil {
+	call := e.gate.Enter()
+	if call == nil {
 		return
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	memtables := e.property("rocksdb.size-all-mem-tables")
 	readers := e.property("rocksdb.estimate-table-readers-mem")
 	m.Memory.Memtable = memtables

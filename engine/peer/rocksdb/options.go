@@ -51,7 +51,7 @@ func (o *options) setTable(s *settings) {
 	o.table.SetPinL0FilterAndIndexBlocksInCache(s.IndexInCache)
 	if s.BloomBits > 0 {
 		// The table options take the policy over and free it.
-		o.table.SetFilterPolicy(grocksdb.NewBloomFilterFull(s.BloomBits))
+		o.table.SetFilterPolicy(grocksdb.NewBloomFilterFull(float64(s.BloomBits)))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -202,26 +201,9 @@ func TestTheDurabilitySettingDecidesTheLevels(t *testing.T) {
 	}
 }
 
-// elsewhere is a file system under another root than the machine's.
-type elsewhere struct {
-	vfs.OS
-	root string
-}
-
-func (f elsewhere) Create(path string) (vfs.File, error) { return f.OS.Create(f.root + path) }
-func (f elsewhere) Open(path string) (vfs.File, error)   { return f.OS.Open(f.root + path) }
-func (f elsewhere) Remove(path string) error             { return f.OS.Remove(f.root + path) }
-func (f elsewhere) Link(from, to string) error           { return f.OS.Link(f.root+from, f.root+to) }
-func (f elsewhere) MkdirAll(path string) error           { return f.OS.MkdirAll(f.root + path) }
-func (f elsewhere) List(dir string) ([]string, error)    { return f.OS.List(f.root + dir) }
-func (f elsewhere) SyncDir(dir string) error             { return f.OS.SyncDir(f.root + dir) }
-func (f elsewhere) Lock(path string, exclusive bool) (io.Closer, error) {
-	return f.OS.Lock(f.root+path, exclusive)
-}
-
 func TestAForeignFileSystemIsRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "engine")
-	_, err := open(dir, nil, engine.Env{FS: elsewhere{root: t.TempDir()}})
+	_, err := open(dir, nil, engine.Env{FS: struct{ vfs.OS }{}})
 	if !errors.Is(err, engine.ErrUnsupported) {
 		t.Error(err)
 	}
@@ -276,10 +258,10 @@ func TestADirectoryMadeLeveledDoesNotOpenAsUniversal(t *testing.T) {
 	}
 }
 
-// damageTable flips a byte in the middle of the only table below dir.
-func damageTable(t *testing.T, dir string) {
+// damageTable flips a byte in the middle of the only table in path.
+func damageTable(t *testing.T, path string) {
 	t.Helper()
-	tables, err := filepath.Glob(filepath.Join(dir, dataDir, "*.sst"))
+	tables, err := filepath.Glob(filepath.Join(path, "*.sst"))
 	if err != nil || len(tables) != 1 {
 		t.Fatal("tables:", tables, err)
 	}
@@ -308,7 +290,7 @@ func TestADamagedTableIsReported(t *testing.T) {
 	if err := verify(context.Background(), dir, engine.Env{}, report); err != nil || len(found) != 0 {
 		t.Fatalf("whole: %v, %v", found, err)
 	}
-	damageTable(t, dir)
+	damageTable(t, e.path)
 	if err := verify(context.Background(), dir, engine.Env{}, report); err != nil || len(found) != 1 {
 		t.Fatalf("damaged: %v, %v", found, err)
 	}

@@ -14,21 +14,25 @@ import (
 type snapshot struct {
 	e *store
 
-	mu   sync.RWMutex // shared by reads, alone for Close and end
-	snap *grocksdb.Snapshot
+	mu   sync.RWMutex       // shared by reads, alone to end
+	snap *grocksdb.Snapshot // nil once ended
 	ro   *grocksdb.ReadOptions
 }
 
 var _ engine.Scanner = (*snapshot)(nil)
 
 func (e *store) NewSnapshot() (engine.Snapshot, error) {
-	if err := e.enter(); err != nil {
-		return nil, err
+	call := e.gate.Enter()
+	if call == nil {
+		return nil, engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	s := &snapshot{e: e, snap: e.db.NewSnapshot(), ro: grocksdb.NewDefaultReadOptions()}
 	s.ro.SetSnapshot(s.snap)
-	e.addView(s)
+	if err := e.views.Add(s); err != nil {
+		s.End()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -44,26 +48,22 @@ func (s *snapshot) Get(dst, key []byte) ([]byte, error) {
 // NewIter makes an iterator that outlives s, if need be: it holds on to what
 // it reads by itself.
 func (s *snapshot) NewIter(o engine.IterOptions) (engine.Iterator, error) {
-	if err := s.e.enter(); err != nil {
-		return nil, err
-	}
-	defer s.e.mu.RUnlock()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.snap == nil {
 		return nil, engine.ErrClosed
 	}
-	return s.e.newIter(o, s.snap), nil
+	return s.e.newIter(o, s.snap)
 }
 
 func (s *snapshot) Close() error {
-	s.end()
-	s.e.dropView(s)
+	s.End()
+	s.e.views.Remove(s)
 	return nil
 }
 
-// end frees the snapshot; the database must be open.
-func (s *snapshot) end() {
+// End frees the snapshot.
+func (s *snapshot) End() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.snap == nil {

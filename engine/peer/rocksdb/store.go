@@ -3,13 +3,14 @@
 package rocksdb
 
 import (
+	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/linxGnu/grocksdb"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/peer/internal/adapt"
 	"github.com/kvbench/kvbench/engine/vfs"
 )
 
@@ -18,26 +19,21 @@ type store struct {
 	db       *grocksdb.DB
 	opts     *options
 	home     *engine.Home
+	path     string // of RocksDB's files
 	fs       vfs.FS
 	caps     engine.Caps
 	settings settings
 
-	// failed is the first error of a write, sync or flush; nil while healthy.
-	// RocksDB itself would try to resume.
-	failed atomic.Pointer[error]
+	// writes ends at the first failure; RocksDB itself would try to resume.
+	writes adapt.Writes
 
 	compacting sync.Mutex // one Compact at a time, so that one can be cancelled
 
-	mu       sync.RWMutex // shared by calls, alone for Close
-	closed   bool
+	gate     *adapt.Gate
+	views    adapt.Views
+	close    sync.Once
 	closeErr error
-
-	viewsMu sync.Mutex
-	views   map[view]struct{} // open iterators and snapshots
 }
-
-// A view is what Close has to end before it frees the database.
-type view interface{ end() }
 
 var (
 	_ engine.Engine       = (*store)(nil)
@@ -49,33 +45,35 @@ var (
 	_ engine.Compactor    = (*store)(nil)
 )
 
-func newStore(db *grocksdb.DB, o *options, home *engine.Home, fsys vfs.FS, s settings) *store {
-	return &store{
-		db: db, opts: o, home: home, fs: fsys,
-		caps: caps(&s), settings: s,
-		views: make(map[view]struct{}),
+func newStore(home *engine.Home, path string, s settings, env engine.Env) (*store, error) {
+	e := &store{
+		opts: newOptions(&s), home: home, path: path, fs: env.FS,
+		caps: caps(&s), settings: s, gate: adapt.NewGate(),
 	}
-}
-
-// enter begins a call; unless it fails, e.mu.RUnlock ends it.
-func (e *store) enter() error {
-	e.mu.RLock()
-	if e.closed {
-		e.mu.RUnlock()
-		return engine.ErrClosed
+	e.writes.ReadOnly, e.writes.Default = s.ReadOnly, s.Durability
+	var err error
+	if s.ReadOnly {
+		e.db, err = grocksdb.OpenDbForReadOnly(e.opts.db, path, false)
+	} else {
+		e.db, err = grocksdb.OpenDb(e.opts.db, path)
 	}
-	return nil
+	if err != nil {
+		e.opts.destroy()
+		return nil, e.translate(err)
+	}
+	return e, nil
 }
 
 func (e *store) Caps() engine.Caps { return e.caps }
 
 func (e *store) Get(dst, key []byte) ([]byte, error) {
-	if err := e.enter(); err != nil {
-		return dst, err
+	call := e.gate.Enter()
+	if call == nil {
+		return dst, engine.ErrClosed
 	}
-	value, err := e.get(e.opts.read, dst, key)
-	e.mu.RUnlock()
-	return value, err
+	dst, err := e.get(e.opts.read, dst, key)
+	call.Leave()
+	return dst, err
 }
 
 // get appends the value of key, as ro sees it, to dst.
@@ -96,10 +94,11 @@ func (e *store) get(ro *grocksdb.ReadOptions, dst, key []byte) ([]byte, error) {
 }
 
 func (e *store) Put(key, value []byte, d engine.Durability) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if err := e.caps.CheckKey(key); err != nil {
 		return err
 	}
@@ -114,10 +113,11 @@ func (e *store) Put(key, value []byte, d engine.Durability) error {
 }
 
 func (e *store) Delete(key []byte, d engine.Durability) error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
+	defer call.Leave()
 	if err := e.caps.CheckKey(key); err != nil {
 		return err
 	}
@@ -130,10 +130,7 @@ func (e *store) Delete(key []byte, d engine.Durability) error {
 
 // writable resolves d, or says why there is no writing.
 func (e *store) writable(d engine.Durability) (engine.Durability, *grocksdb.WriteOptions, error) {
-	if err := e.healthy(); err != nil {
-		return d, nil, err
-	}
-	level, err := e.caps.Durabilities.Resolve(d, e.settings.Durability)
+	level, err := e.writes.Level(&e.caps, d)
 	if err != nil {
 		return level, nil, err
 	}
@@ -146,17 +143,6 @@ func (e *store) writable(d engine.Durability) (engine.Durability, *grocksdb.Writ
 	return level, e.opts.logged, nil
 }
 
-// healthy returns ErrReadOnly, with the reason if there is one.
-func (e *store) healthy() error {
-	if e.settings.ReadOnly {
-		return fmt.Errorf("%w: it was opened with read_only", engine.ErrReadOnly)
-	}
-	if first := e.failed.Load(); first != nil {
-		return fmt.Errorf("%w since a write failed: %w", engine.ErrReadOnly, *first)
-	}
-	return nil
-}
-
 // wrote finishes a write at level that RocksDB answered with err.
 func (e *store) wrote(op string, level engine.Durability, err error) error {
 	if err == nil && level == engine.OS && keepsLog(&e.settings) {
@@ -165,32 +151,26 @@ func (e *store) wrote(op string, level engine.Durability, err error) error {
 	if err == nil {
 		return nil
 	}
-	return e.fail(op, err)
-}
-
-// fail remembers the first failure, after which nothing is written.
-func (e *store) fail(op string, err error) error {
-	err = fmt.Errorf("%s: %w", op, e.translate(err))
-	e.failed.CompareAndSwap(nil, &err)
-	return err
+	return e.writes.Fail(op, e.translate(err))
 }
 
 // keepsLog reports whether the log stays in the process until it is pushed.
 func keepsLog(s *settings) bool { return s.Durability == engine.Buffered }
 
 func (e *store) Sync() error {
-	if err := e.enter(); err != nil {
-		return err
+	call := e.gate.Enter()
+	if call == nil {
+		return engine.ErrClosed
 	}
-	defer e.mu.RUnlock()
-	if e.settings.ReadOnly {
+	defer call.Leave()
+	if e.writes.ReadOnly {
 		return nil
 	}
-	if err := e.healthy(); err != nil {
+	if err := e.writes.Allowed(); err != nil {
 		return err
 	}
 	if err := e.persist(true); err != nil {
-		return e.fail("sync", err)
+		return e.writes.Fail("sync", e.translate(err))
 	}
 	return nil
 }
@@ -205,52 +185,20 @@ func (e *store) persist(sync bool) error {
 }
 
 func (e *store) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return e.closeErr
-	}
-	e.closed = true
-	e.endViews()
-	var err error
-	if !e.settings.ReadOnly && e.failed.Load() == nil {
-		if err = e.persist(false); err != nil {
-			err = e.translate(err)
+	e.close.Do(func() {
+		e.gate.Close()
+		e.views.EndAll()
+		var err error
+		if e.writes.Allowed() == nil {
+			if err = e.persist(false); err != nil {
+				err = e.translate(err)
+			}
 		}
-	}
-	e.db.Close()
-	e.opts.destroy()
-	if unlockErr := e.home.Close(); err == nil {
-		err = unlockErr
-	}
-	if err != nil {
-		e.closeErr = fmt.Errorf("close rocksdb: %w", err)
-	}
+		e.db.Close()
+		e.opts.destroy()
+		if err = errors.Join(err, e.home.Close()); err != nil {
+			e.closeErr = fmt.Errorf("close rocksdb: %w", err)
+		}
+	})
 	return e.closeErr
-}
-
-func (e *store) addView(v view) {
-	e.viewsMu.Lock()
-	e.views[v] = struct{}{}
-	e.viewsMu.Unlock()
-}
-
-func (e *store) dropView(v view) {
-	e.viewsMu.Lock()
-	delete(e.views, v)
-	e.viewsMu.Unlock()
-}
-
-// endViews ends what callers have left open. e.mu is held, so none is added.
-func (e *store) endViews() {
-	e.viewsMu.Lock()
-	left := make([]view, 0, len(e.views))
-	for v := range e.views {
-		left = append(left, v)
-	}
-	clear(e.views)
-	e.viewsMu.Unlock()
-	for _, v := range left {
-		v.end()
-	}
 }
