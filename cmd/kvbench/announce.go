@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -11,7 +10,10 @@ import (
 )
 
 // announce says what is about to happen and how long it may take.
-func (a *app) announce(x *bench.Experiment, plan *bench.Plan, out string) {
+func (a *app) announce(x *bench.Experiment, plan *bench.Plan, out string, demo bool) {
+	if demo {
+		fmt.Fprintln(a.console, "No engines and no workloads were named: this is the demo.")
+	}
 	for _, line := range summary(x, plan) {
 		fmt.Fprintln(a.console, line)
 	}
@@ -72,14 +74,15 @@ func (a *app) printPlan(x *bench.Experiment, plan *bench.Plan, out string, notes
 }
 
 // conclusion says what to think of a run and where to go from it.
-func (a *app) conclusion(run *results.Run) {
+func (a *app) conclusion(run *results.Run, demo bool) {
 	fmt.Fprintln(a.console)
 	if text := harnessText(run); text != "" {
 		fmt.Fprintln(a.console, text)
 	}
-	fmt.Fprintf(a.console, "results: %s\n", run.Dir)
-	fmt.Fprintf(a.console, "next:    benchstat -col /engine %s\n", filepath.Join(run.Dir, results.BenchFile))
-	fmt.Fprintln(a.console, "         kvbench run pebble bbolt -w A,E,load --durability sync --threads 1,8   kvbench workload list   kvbench engine describe pebble")
+	fmt.Fprintf(a.console, "results: %s (%s is for benchstat)\n", run.Dir, results.BenchFile)
+	if demo {
+		fmt.Fprint(a.console, demoNext)
+	}
 }
 
 // harnessText says how much of the measured time was the harness's own.
@@ -100,6 +103,9 @@ func harnessText(run *results.Run) string {
 	}
 	if least == nil {
 		return ""
+	}
+	if least == most {
+		return fmt.Sprintf("harness: %.1f %% of an operation was the benchmark itself; not subtracted", *least.HarnessShare*100)
 	}
 	return fmt.Sprintf("harness: %.1f %% of an operation (%s, workload %s) to %.1f %% (%s, workload %s) was the benchmark itself; not subtracted",
 		*least.HarnessShare*100, least.Engine, least.Workload, *most.HarnessShare*100, most.Engine, most.Workload)

@@ -70,10 +70,13 @@ func (a *app) calibrate(ctx context.Context, dir string, d time.Duration, format
 	return w.Flush()
 }
 
-// number writes three significant digits, or all of a large whole one.
+// number writes three significant digits.
 func number(x float64) string {
-	if x >= 1000 {
+	if x >= 1e5 {
 		return humanCount(x)
+	}
+	if x >= 1000 {
+		return fmt.Sprintf("%.0f", x)
 	}
 	return fmt.Sprintf("%.3g", x)
 }

@@ -19,6 +19,12 @@ const (
 	demoCalibrate = 60 * time.Millisecond
 )
 
+// demoNext is what to try after it.
+const demoNext = `next:    kvbench run pebble bbolt -w B,E --records 1m --duration 10s
+         kvbench run pebble bbolt pogreb -w load --durability sync --threads 1,8,64
+         kvbench engine describe pebble; kvbench workload list; kvbench run --help
+`
+
 // demoEngines are the engines that people use today, and memory as a rail.
 func demoEngines() []string {
 	names := []string{"pebble", "bbolt", "badger", "goleveldb", "pogreb", "mem"}
@@ -30,6 +36,7 @@ func demoWorkloads() []string { return []string{"A", "C"} }
 
 // setDemo gives flags that were not given the demo's values.
 func (o *runOptions) setDemo() {
+	o.demo = true
 	if !o.given("records") {
 		// As given, since a preset's own number would be taken otherwise.
 		o.flags.Set("records", demoRecords) //nolint:errcheck // a constant that parses

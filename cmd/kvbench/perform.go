@@ -35,6 +35,9 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if err := o.prepareDir(x); err != nil {
 		return err
 	}
+	if err := bench.CheckSpace(x.Dir, plan.DiskBytes); err != nil {
+		return err
+	}
 	return a.perform(ctx, o, x, plan, notes)
 }
 
@@ -125,7 +128,7 @@ func (a *app) perform(ctx context.Context, o *runOptions, x *bench.Experiment, p
 	for _, n := range notes {
 		a.warn("note: %s", n)
 	}
-	a.announce(x, plan, w.Dir())
+	a.announce(x, plan, w.Dir(), o.demo)
 	progress := a.newProgress(o.progressOptions, x, len(plan.Cells))
 	ctx, stop := a.interruptible(ctx, func() {
 		a.warn("interrupted: ending the cell; what was measured is kept. Once more ends at once and leaves %s", x.Dir)
@@ -224,7 +227,7 @@ func (a *app) present(o *runOptions, dir string, interrupted bool) error {
 	if err != nil && !errors.Is(err, fs.ErrClosed) {
 		return err
 	}
-	a.conclusion(run)
+	a.conclusion(run, o.demo)
 	return verdict(run, interrupted)
 }
 

@@ -23,6 +23,8 @@ type runOptions struct {
 	matrix  bool
 	dryRun  bool
 	profile bool
+
+	demo bool // no flag: neither engines nor workloads were given
 }
 
 func newRunCommand(a *app) *cobra.Command {
@@ -61,10 +63,10 @@ was measured is in the results directory.`,
 }
 
 func (o *runOptions) add(f *pflag.FlagSet) {
-	f.StringVar(&o.dir, "dir", "", "where engines keep their data; a directory of the run's own is made in it and removed at the end (default: in the results directory)")
+	f.StringVar(&o.dir, "dir", "", "`DIR` where engines keep their data; a directory of the run's own is made in it and removed at the end (default: in the results directory)")
 	f.BoolVar(&o.keep, "keep", false, "leave the data of the last cell")
-	f.StringVarP(&o.outDir, "out", "o", "", "results directory, new or empty (default kvbench-results/TIME-NAME)")
-	f.StringVar(&o.format, "format", "table", "of the table: table, json, csv or markdown")
+	f.StringVarP(&o.outDir, "out", "o", "", "results `DIR`, new or empty (default kvbench-results/TIME-NAME)")
+	f.StringVar(&o.format, "format", "table", "`FORMAT` of the table: table, json, csv or markdown")
 	f.BoolVar(&o.matrix, "matrix", false, "print rates alone, engines by workloads")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells, the estimated time and the disk space, and do nothing")
 	f.BoolVar(&o.profile, "profile", false, "write CPU and heap profiles of every cell into the results directory")
@@ -102,20 +104,20 @@ const (
 func (o *measureOptions) add(f *pflag.FlagSet) {
 	o.duration, o.warmup = span(defaultDuration), span(defaultWarmup)
 	o.settle, o.interval, o.calibrate = span(10*time.Second), span(defaultInterval), span(300*time.Millisecond)
-	f.StringVarP(&o.threads, "threads", "c", "2", "workers, or a list such as 1,8,64")
+	f.StringVarP(&o.threads, "threads", "c", "2", "workers: a `NUMBER`, or a list such as 1,8,64")
 	f.VarP(&o.duration, "duration", "d", "of the measured phase; 0: by operations")
 	f.Var(&o.warmup, "warmup", "before the measured phase")
-	f.IntVar(&o.reps, "reps", defaultReps, "repetitions")
-	f.Uint64Var(&o.seed, "seed", 1, "of everything random; engines of one workload and repetition share theirs")
-	f.StringVar(&o.durability, "durability", results.RegimeAsync, "of writes: sync (on disk), async (each engine's level without fsync), os, buffered or none")
-	f.StringVar(&o.timing, "timing", "auto", "which operations are timed: auto, all, sample:N, chained or off")
-	f.StringVar(&o.verify, "verify", "header", "what of each read is checked: off, header, sample (and every byte of 1 in 64) or full")
-	f.StringVar(&o.errors, "errors", "stop", "the first error ends a cell: stop; go on and count them: count")
+	f.IntVar(&o.reps, "reps", defaultReps, "`NUMBER` of repetitions")
+	f.Uint64Var(&o.seed, "seed", 1, "`NUMBER` behind everything random; engines of one workload and repetition share theirs")
+	f.StringVar(&o.durability, "durability", results.RegimeAsync, "`LEVEL` of writes: sync (on disk), async (each engine's level without fsync), os, buffered or none")
+	f.StringVar(&o.timing, "timing", "auto", "which operations are timed, `HOW`: auto, all, sample:N, chained or off")
+	f.StringVar(&o.verify, "verify", "header", "what of each read is checked, `HOW`: off, header, sample (and every byte of 1 in 64) or full")
+	f.StringVar(&o.errors, "errors", "stop", "`WHAT` to do after one: stop (it ends the cell) or count (and go on)")
 	f.Var(&o.settle, "settle", "wait at most so long for background work after load and measurement")
 	f.Var(&o.interval, "interval", "length of a row of the time series")
 	f.Var(&o.calibrate, "calibrate", "time to measure the harness itself before every cell")
-	f.IntVar(&o.loadThreads, "load-threads", 0, "workers of a load that is not measured (0: as the first of --threads, at most 8)")
-	f.StringVar(&o.driver, "driver", "kvbench", "who makes the operations: kvbench or go-ycsb")
+	f.IntVar(&o.loadThreads, "load-threads", 0, "`NUMBER` of workers of a load that is not measured (0: as the first of --threads, at most 8)")
+	f.StringVar(&o.driver, "driver", "kvbench", "`WHO` makes the operations: kvbench or go-ycsb")
 	addOpenLoop(f)
 }
 

@@ -26,24 +26,24 @@ type workloadOptions struct {
 // shapeFlags stand for properties; see workloads.OverrideFor.
 func shapeFlags() [][2]string {
 	return [][2]string{
-		{"ops", "operations of the measured phase; with --duration whichever ends first"},
-		{"value-size", "bytes of a value: 1000, uniform:100-2000, zipfian:100-2000, pareto:..., hist:FILE"},
-		{"key-format", "ycsb, binary[:SIZE] or decimal[:SIZE]"},
-		{"update-mode", "field (read, change one field, write) or blind"},
-		{"dist", "of requests: zipfian (YCSB's flat one), zipf:THETA, uniform, latest, hotspot, exponential, sequential"},
-		{"theta", "exponent of zipfian"},
-		{"compress-ratio", "size of a value after compression, as a share"},
-		{"ycsb-compat", "whose semantics: java or go-ycsb"},
+		{"ops", "`COUNT` of operations of the measured phase; with --duration whichever ends first"},
+		{"value-size", "`BYTES` of a value: 1000, uniform:100-2000, zipfian:100-2000, pareto:..., hist:FILE"},
+		{"key-format", "`FORMAT` of keys: ycsb, binary[:SIZE] or decimal[:SIZE]"},
+		{"update-mode", "`HOW` updates work: field (read, change one field, write) or blind"},
+		{"dist", "`DISTRIBUTION` of requests: zipfian (YCSB's flat one), zipf:THETA, uniform, latest, hotspot, exponential, sequential"},
+		{"theta", "`EXPONENT` of the distribution"},
+		{"compress-ratio", "`SHARE` of a value's size that is left after compression"},
+		{"ycsb-compat", "`WHOSE` semantics: java or go-ycsb"},
 	}
 }
 
 func (o *workloadOptions) add(f *pflag.FlagSet) {
 	o.flags = f
 	o.shape = make(map[string]*string)
-	f.StringSliceVarP(&o.names, "workload", "w", nil, "workloads: names (kvbench workload list), property files, or load for the load phase")
-	f.StringArrayVarP(&o.files, "properties", "P", nil, "property file; repeatable, later ones win")
-	f.StringArrayVarP(&o.properties, "property", "p", nil, "property=value; repeatable, wins over files and flags")
-	o.shape["records"] = f.StringP("records", "n", "", "records to load, such as 100k or 1m (default: a file's own, at most "+defaultRecords+" for presets)")
+	f.StringSliceVarP(&o.names, "workload", "w", nil, "`WORKLOADS`: names (kvbench workload list), property files, or load for the load phase")
+	f.StringArrayVarP(&o.files, "properties", "P", nil, "property `FILE`; repeatable, later ones win")
+	f.StringArrayVarP(&o.properties, "property", "p", nil, "`PROPERTY=VALUE`; repeatable, wins over files and flags")
+	o.shape["records"] = f.StringP("records", "n", "", "`COUNT` of records to load, such as 100k or 1m (default: a file's own, at most "+defaultRecords+" for presets)")
 	for _, flag := range shapeFlags() {
 		o.shape[flag[0]] = f.String(flag[0], "", flag[1])
 	}

@@ -26,10 +26,10 @@ type engineOptions struct {
 }
 
 func (o *engineOptions) add(f *pflag.FlagSet) {
-	f.StringSliceVarP(&o.engines, "engines", "e", nil, "engines, beside those given as arguments (kvbench engine list)")
-	f.StringArrayVar(&o.sets, "set", nil, "ENGINE.KEY=VALUE, an engine's setting; repeatable (kvbench engine describe ENGINE)")
-	f.StringVar(&o.file, "settings", "", "YAML file of settings, {ENGINE: {KEY: VALUE}}; --set wins")
-	f.StringVar(&o.cache, "cache", "", "size of each engine's own cache, such as 256m, where it has one")
+	f.StringSliceVarP(&o.engines, "engines", "e", nil, "`ENGINES`, beside those given as arguments (kvbench engine list)")
+	f.StringArrayVar(&o.sets, "set", nil, "`ENGINE.KEY=VALUE`, an engine's setting; repeatable (kvbench engine describe ENGINE)")
+	f.StringVar(&o.file, "settings", "", "YAML `FILE` of settings, {ENGINE: {KEY: VALUE}}; --set wins")
+	f.StringVar(&o.cache, "cache", "", "`SIZE` of each engine's own cache, such as 256m, where it has one")
 }
 
 // choose looks the engines up and gives each its settings.

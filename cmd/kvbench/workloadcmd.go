@@ -118,7 +118,8 @@ func (a *app) showWorkload(s *workloads.Spec, format string) error {
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "workload\t%s: %s\n", s.Name, s.Title)
-	fmt.Fprintf(w, "records\t%s of %s of %.0f bytes on average, at most %d\n", humanCount(float64(s.Records)), s.Values.FieldLength, s.MeanValue(), s.MaxValue())
+	fmt.Fprintf(w, "records\t%s of %.0f bytes on average (%d fields of %s)\n",
+		humanCount(float64(s.Records)), s.MeanValue(), s.Values.FieldCount, s.Values.FieldLength)
 	fmt.Fprintf(w, "mix\t%s\n", mixText(s.Mix))
 	if s.Writers > 0 {
 		fmt.Fprintf(w, "writers\t%d with %s\n", s.Writers, mixText(s.WriterMix))
