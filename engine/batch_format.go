@@ -3,12 +3,14 @@ package engine
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // A batch is one byte string, in the layout of LevelDB's write batch, which
 // Pebble shares. Every log of kvbench holds batches so, and a Raft command is
 // an envelope around one. Integers of fixed size are little-endian; varint is
-// the unsigned LEB128 of encoding/binary, at most 5 bytes, below 2^32.
+// the unsigned LEB128 of encoding/binary, below 2^32 and in its shortest form,
+// so that equal ops have equal bytes.
 //
 //	batch   offset  size    field
 //	        0       8       sequence number of the first op; 0 until a log sets it
@@ -76,10 +78,13 @@ func (h batchHeader) count() uint32        { return binary.LittleEndian.Uint32(h
 func (h batchHeader) setCount(n uint32)    { binary.LittleEndian.PutUint32(h[8:12], n) }
 
 // takeString cuts a varint-prefixed string off p. ok is false when p is too
-// short or the length is not below 2^32.
+// short, or the length is not below 2^32 or not in its shortest form.
 func takeString(p []byte) (s, rest []byte, ok bool) {
 	n, width := binary.Uvarint(p)
-	if width <= 0 || width > maxVarint32 || n > uint64(len(p)-width) {
+	if width <= 0 || width > maxVarint32 || n > math.MaxUint32 || n > uint64(len(p)-width) {
+		return nil, p, false
+	}
+	if width > 1 && p[width-1] == 0 {
 		return nil, p, false
 	}
 	end := width + int(n)
@@ -123,7 +128,7 @@ func (r *BatchReader) Next(op *Op) bool {
 		value, rest, ok = takeString(rest)
 	}
 	if !ok {
-		r.fail("%s op runs past the end", kind)
+		r.fail("%s op has a bad length, or runs past the end", kind)
 		return false
 	}
 	op.Kind, op.Key, op.Value = kind, key, value

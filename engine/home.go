@@ -75,7 +75,7 @@ func (h *Home) Close() error {
 
 // claim marks dir when it is absent or empty.
 func claim(fsys vfs.FS, dir string, want Marker) (created bool, err error) {
-	if err := fsys.MkdirAll(dir); err != nil {
+	if err := makeDir(fsys, dir); err != nil {
 		return false, fmt.Errorf("make engine directory: %w", err)
 	}
 	names, err := fsys.List(dir)
@@ -101,6 +101,31 @@ func claim(fsys vfs.FS, dir string, want Marker) (created bool, err error) {
 		err = fsys.SyncDir(filepath.Dir(filepath.Clean(dir)))
 	}
 	return err == nil, err
+}
+
+// makeDir makes dir and those above it that are absent, durably. That of dir
+// itself is claim's to sync, with the marker.
+func makeDir(fsys vfs.FS, dir string) error {
+	var parents []string // of the directories that are absent
+	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
+		_, err := fsys.Stat(d)
+		if err == nil || d == filepath.Dir(d) {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		parents = append(parents, filepath.Dir(d))
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
+	for _, parent := range parents[min(1, len(parents)):] {
+		if err := fsys.SyncDir(parent); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fits says why a directory marked m cannot be opened as want.

@@ -83,7 +83,23 @@ func decodeMarker(data []byte) (m Marker, err error) {
 		}
 		m.Fixed[name] = value
 	}
+	if !bytes.Equal(m.encode(), data) {
+		return m, errors.New("not in the form in which markers are written")
+	}
 	return m, nil
+}
+
+// check refuses what the format cannot hold.
+func (m Marker) check() error {
+	if m.Engine == "" || strings.Contains(m.Engine, "\n") || m.Format < 1 {
+		return fmt.Errorf("%w: marker of engine %q, format %d", ErrInvalid, m.Engine, m.Format)
+	}
+	for name, value := range m.Fixed {
+		if name == "" || strings.ContainsAny(name, " \n") || strings.Contains(value, "\n") {
+			return fmt.Errorf("%w: marker cannot hold setting %q = %q", ErrInvalid, name, value)
+		}
+	}
+	return nil
 }
 
 // ReadMarker reads the marker of dir. Without one the error is
@@ -112,6 +128,9 @@ func ReadMarker(fsys vfs.FS, dir string) (Marker, error) {
 // WriteMarker puts a marker into dir, durably. It fails with fs.ErrExist when
 // dir has one. A crash leaves none, or all of it.
 func WriteMarker(fsys vfs.FS, dir string, m Marker) error {
+	if err := m.check(); err != nil {
+		return err
+	}
 	temp, err := writeTemp(fsys, dir, m.encode())
 	if err != nil {
 		return fmt.Errorf("write marker: %w", err)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -181,7 +182,7 @@ func (s Setting) canonical(text string) (string, error) {
 		return strconv.FormatInt(n, 10), nil
 	case FloatSetting:
 		f, err := strconv.ParseFloat(text, 64)
-		if err != nil || f != f {
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 			return "", s.bad(text, "want a decimal number")
 		}
 		return strconv.FormatFloat(f, 'g', -1, 64), nil
