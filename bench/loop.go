@@ -32,6 +32,13 @@ type Loop interface {
 	Notes() []string
 }
 
+// A Preparer is a Loop that has work to do for a Run before its clock starts.
+// Prepare does it beforehand, so that readings taken around the Run leave it
+// out.
+type Preparer interface {
+	Prepare(l Limits)
+}
+
 // LoopOptions are what all phases of a loop share.
 type LoopOptions struct {
 	Workload *workloads.Spec

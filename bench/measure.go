@@ -92,12 +92,17 @@ func (r *cellRun) measureRun(ctx context.Context) error {
 	}
 	r.cell.Quality.Timing = timing.String()
 	r.chooseHarnessCost(timing)
+	limits := Limits{
+		Name: "measure", Duration: r.spec.Duration, Operations: r.spec.Operations,
+		Timing: timing, Interval: r.spec.Interval,
+	}
+	if l, ok := r.loop.(Preparer); ok {
+		l.Prepare(limits)
+	}
 	return r.measured(ctx, func(sampler func(Progress)) (*PhaseResult, error) {
 		r.events.setPhase("measure")
-		return r.loop.Run(ctx, Limits{
-			Name: "measure", Duration: r.spec.Duration, Operations: r.spec.Operations,
-			Timing: timing, Interval: r.spec.Interval, Progress: r.progress(sampler),
-		})
+		limits.Progress = r.progress(sampler)
+		return r.loop.Run(ctx, limits)
 	})
 }
 

@@ -104,8 +104,13 @@ func closeSessions(workers []*worker) error {
 
 // Run performs the mix.
 func (l *nativeLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, error) {
-	// Drawn here, before the clock starts; what is left over from the phase
-	// before is used first.
+	l.Prepare(limits) // does nothing the second time
+	return l.phase(ctx, l.workers, limits, func(w *worker, p *phaseRun) { w.runOps(p) })
+}
+
+// Prepare draws the operations of a Run. What is left over from the phase
+// before is used first.
+func (l *nativeLoop) Prepare(limits Limits) {
 	room := tapeBudget / len(l.workers)
 	if quota := limits.Operations / uint64(len(l.workers)); limits.Operations > 0 && quota < uint64(room) {
 		room = int(quota) + 1
@@ -117,7 +122,6 @@ func (l *nativeLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, erro
 		draw.Go(func() { w.draw(room) })
 	}
 	draw.Wait()
-	return l.phase(ctx, l.workers, limits, func(w *worker, p *phaseRun) { w.runOps(p) })
 }
 
 // tapeOpsPerSecond is how many operations a worker is expected to do at most;

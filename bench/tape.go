@@ -22,8 +22,11 @@ func (w *worker) begin(spec *workloads.Spec, rows *collector) {
 	w.done.Store(0)
 }
 
-// draw makes the tape hold n operations at least, or as many as fit n.
+// draw makes the tape hold n operations at least.
 func (w *worker) draw(n int) {
+	if len(w.tape)-w.pos >= n {
+		return
+	}
 	left := copy(w.tape, w.tape[w.pos:])
 	w.pos = 0
 	if cap(w.tape) < n {
@@ -31,7 +34,7 @@ func (w *worker) draw(n int) {
 		copy(grown, w.tape[:left])
 		w.tape = grown
 	}
-	w.tape = w.tape[:max(n, left)]
+	w.tape = w.tape[:n]
 	w.gen.Fill(w.tape[left:])
 }
 
