@@ -110,6 +110,10 @@ func (a *app) perform(ctx context.Context, o *runOptions, x *bench.Experiment, p
 	if err != nil {
 		return err
 	}
+	ctx, stop := a.interruptible(ctx, func() {
+		a.warn("interrupted: ending the cell; what was measured is kept. Once more ends at once and leaves %s", x.Dir)
+	})
+	defer stop()
 	m := x.Manifest(plan)
 	m.Notes = notes
 	w, err := results.Create(o.outDir, m)
@@ -130,10 +134,6 @@ func (a *app) perform(ctx context.Context, o *runOptions, x *bench.Experiment, p
 	}
 	a.announce(x, plan, w.Dir(), o.demo)
 	progress := a.newProgress(o.progressOptions, x, len(plan.Cells))
-	ctx, stop := a.interruptible(ctx, func() {
-		a.warn("interrupted: ending the cell; what was measured is kept. Once more ends at once and leaves %s", x.Dir)
-	})
-	defer stop()
 	before := machine.Steal()
 	err = a.describeMachine(ctx, w, x.Dir)
 	if err == nil {

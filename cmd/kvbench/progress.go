@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,6 +68,9 @@ func outcome(c *results.Cell) string {
 		return humanCount(*c.OpsPerS) + " ops/s"
 	case c.Status == results.StatusOK:
 		return "done"
+	case c.LastWords != "":
+		first, _, _ := strings.Cut(c.LastWords, "\n")
+		return string(c.Status) + ": " + c.Error + ": " + first
 	case c.Error != "":
 		return string(c.Status) + ": " + c.Error
 	}
