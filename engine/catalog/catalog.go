@@ -7,11 +7,18 @@ import (
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/mem"
 	"github.com/kvbench/kvbench/engine/noop"
+	"github.com/kvbench/kvbench/engine/peer/badger"
+	"github.com/kvbench/kvbench/engine/peer/bbolt"
+	"github.com/kvbench/kvbench/engine/peer/goleveldb"
+	"github.com/kvbench/kvbench/engine/peer/pebble"
+	"github.com/kvbench/kvbench/engine/peer/pogreb"
 )
 
 // All returns the drivers of this build.
 func All() []engine.Driver {
-	var drivers []engine.Driver
+	drivers := []engine.Driver{
+		pebble.Driver(), bbolt.Driver(), badger.Driver(), goleveldb.Driver(), pogreb.Driver(),
+	}
 	drivers = append(drivers, tagged()...)
 	return append(drivers, mem.Driver(), noop.Driver())
 }
