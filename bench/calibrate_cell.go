@@ -76,7 +76,7 @@ func (r *cellRun) noopCost(ctx context.Context, timing Timing, d time.Duration) 
 	defer loop.Close()
 	p, err := loop.Run(ctx, Limits{Name: "calibrate", Duration: d, Timing: timing})
 	if err == nil {
-		err = phaseError(p)
+		err = phaseError(p, false)
 	}
 	if err != nil {
 		return 0, err

@@ -38,7 +38,7 @@ func (r *cellRun) load(ctx context.Context, timing Timing) (*Loaded, *PhaseResul
 		Name: "load", Timing: timing, Interval: r.spec.Interval, Progress: r.progress(nil),
 	})
 	if err == nil {
-		err = phaseError(p)
+		err = phaseError(p, false) // what is missing would be missed later
 	}
 	if err != nil {
 		return nil, p, fmt.Errorf("load: %w", err)
@@ -56,9 +56,9 @@ func (r *cellRun) load(ctx context.Context, timing Timing) (*Loaded, *PhaseResul
 }
 
 // phaseError returns why a phase cannot count: the first operation that went
-// wrong, when errors end a phase, or the interruption.
-func phaseError(p *PhaseResult) error {
-	if p.FirstError != nil {
+// wrong, unless errors are counted, or the interruption.
+func phaseError(p *PhaseResult, counted bool) error {
+	if p.FirstError != nil && !counted {
 		return p.FirstError
 	}
 	if p.Interrupted {
@@ -121,7 +121,7 @@ func (r *cellRun) warmUp(ctx context.Context) (Timing, error) {
 	begin := r.since()
 	p, err := r.loop.Run(ctx, limits)
 	if err == nil {
-		err = phaseError(p)
+		err = phaseError(p, r.spec.CountErrors)
 	}
 	if err != nil {
 		return timing, fmt.Errorf("warm-up: %w", err)
@@ -131,9 +131,7 @@ func (r *cellRun) warmUp(ctx context.Context) (Timing, error) {
 		Note: "by time; steadiness is not tested",
 	})
 	r.emit(Message{Series: r.named(p.Series)})
-	if r.live, err = addLive(r.live, p), nil; err != nil {
-		return timing, err
-	}
+	r.live = addLive(r.live, p)
 	mean := float64(p.Active) * float64(r.cell.Load.Threads) / float64(max(p.N(), 1))
 	return timing.choose(mean), nil
 }
@@ -177,7 +175,7 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	samples.into(p.Series)
 	r.emit(Message{Series: r.named(p.Series)})
 	r.emit(Message{Hist: buckets(p)})
-	if err := phaseError(p); err != nil && (!r.spec.CountErrors || p.Interrupted) {
+	if err := phaseError(p, r.spec.CountErrors); err != nil {
 		r.finishIO()
 		return err
 	}

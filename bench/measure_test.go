@@ -2,9 +2,12 @@ package bench
 
 import (
 	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/workloads"
 )
 
 // runCell performs one cell of an experiment with one engine and workload in
@@ -47,4 +50,46 @@ func TestWhatTheTapeCostsIsNotTheCells(t *testing.T) {
 	if c.Mem.BytesPerOp == nil || *c.Mem.BytesPerOp > 4 {
 		t.Fatalf("%v bytes allocated for each operation that does nothing: %s", *c.Mem.BytesPerOp, c.Error)
 	}
+}
+
+func TestCountedErrorsEndNoPhaseButTheLoad(t *testing.T) {
+	flaky := func(s *CellSpec) {
+		s.Cell.Engine.Name, s.CountErrors, s.Warmup = "broken", true, time.Millisecond
+	}
+	c := runCell(t, t.Context(), flaky, nil)
+	read := c.Ops[workloads.Read.String()]
+	if c.Status != results.StatusOK || read == nil || read.Errors != read.N || read.N == 0 {
+		t.Errorf("the cell is %s (%s), reads %+v", c.Status, c.Error, read)
+	}
+	if !flagged(c, "errors") {
+		t.Errorf("nothing is said of the errors: %v", c.Quality.Flags)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c = runCell(t, ctx, func(s *CellSpec) {
+		flaky(s)
+		s.Warmup, s.Operations, s.Duration, s.Interval = 0, 0, time.Hour, time.Millisecond
+	}, func(m Message) {
+		if m.Progress != nil && m.Progress.Phase == "measure" && m.Progress.Ops > 0 {
+			cancel()
+		}
+	})
+	if c.Status != results.StatusPartial || c.OpsPerS == nil {
+		t.Errorf("an interrupted cell with errors is %s (%s)", c.Status, c.Error)
+	}
+
+	c = runCell(t, t.Context(), func(s *CellSpec) { s.Cell.Engine.Name, s.CountErrors = "full", true }, nil)
+	if c.Status != results.StatusFailed || !strings.Contains(c.Error, "load") {
+		t.Errorf("a load with errors makes a cell that is %s (%s)", c.Status, c.Error)
+	}
+}
+
+func flagged(c *results.Cell, name string) bool {
+	for _, f := range c.Quality.Flags {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
 }
