@@ -61,14 +61,14 @@ func (w *worker) runLoad(p *phaseRun, part *workloads.Loader) {
 		} else if w.failed(r, workloads.Insert, err) != nil {
 			break
 		}
+		if p.end > 0 && now >= p.end {
+			break
+		}
 		if p.interval > 0 && now >= nextRow {
 			w.rotate(p, now)
 			hist = w.rows.hist[workloads.Insert]
 			nextRow = p.start + (int64(w.rows.index)+1)*p.interval
 			now = w.clock.now()
-		}
-		if p.end > 0 && now >= p.end {
-			break
 		}
 	}
 	w.active = w.clock.now() - start

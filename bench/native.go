@@ -178,8 +178,7 @@ func (l *nativeLoop) phase(ctx context.Context, workers []*worker, limits Limits
 	return r, nil
 }
 
-// watch stops the workers when ctx ends, or a little after the time is over
-// for those that are held up in one operation, and reports progress.
+// watch stops the workers when ctx ends, and reports progress.
 func (l *nativeLoop) watch(ctx context.Context, p *phaseRun, workers []*worker, limits Limits, finished <-chan struct{}) {
 	var tick <-chan time.Time
 	if limits.Progress != nil && limits.Interval > 0 {
@@ -251,6 +250,7 @@ func gather(workers []*worker, rows *collector, limits Limits, elapsed time.Dura
 			op.Service.Merge(h)
 		}
 	}
+	r.HarnessBytes += rows.memory()
 	r.Series = rows.rows(limits.Name, elapsed)
 	return r
 }

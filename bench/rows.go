@@ -3,6 +3,7 @@ package bench
 import (
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/kvbench/kvbench/results"
 	"github.com/kvbench/kvbench/workloads"
@@ -38,15 +39,15 @@ func (r *intervalRows) reset(index int) {
 }
 
 // collector merges the rows of all workers: into the phase's histograms, by
-// kind, and into the series, by interval. A worker that is held up in one
-// operation hands its row over late; the operation then counts in the
-// interval in which it ended.
+// kind, and into the series, by interval. Operations count in the interval in
+// which their batch began, so one that is held up for long leaves empty rows
+// behind it.
 type collector struct {
 	interval time.Duration // 0: no series
 
 	mu     sync.Mutex
 	totals map[workloads.Kind]*Histogram
-	series []seriesCell
+	series []*seriesCell
 	free   []*intervalRows
 	spec   *workloads.Spec
 }
@@ -82,9 +83,9 @@ func (c *collector) take(r *intervalRows) {
 	var cell *seriesCell
 	if c.interval > 0 {
 		for len(c.series) <= r.index {
-			c.series = append(c.series, seriesCell{})
+			c.series = append(c.series, new(seriesCell))
 		}
-		cell = &c.series[r.index]
+		cell = c.series[r.index]
 		cell.ops += r.ops
 		cell.errors += r.errors
 	}
@@ -105,10 +106,29 @@ func (c *collector) take(r *intervalRows) {
 	c.free = append(c.free, r)
 }
 
-// rows returns the series. end is when the phase ended, since its start.
+// memory is what the rows have taken, in bytes.
+func (c *collector) memory() (n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hists := len(c.series) + len(c.totals)
+	for _, r := range c.free {
+		for _, h := range r.hist {
+			if h != nil {
+				hists++
+			}
+		}
+	}
+	return uint64(hists) * uint64(unsafe.Sizeof(Histogram{}))
+}
+
+// rows returns the series. end is when the phase ended, since its start: whole
+// intervals before it have a row even if no operation ended any more.
 func (c *collector) rows(phase string, end time.Duration) []results.SeriesRow {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for c.interval > 0 && time.Duration(len(c.series)+1)*c.interval <= end {
+		c.series = append(c.series, new(seriesCell))
+	}
 	rows := make([]results.SeriesRow, len(c.series))
 	for i := range c.series {
 		t := min(time.Duration(i+1)*c.interval, end)

@@ -40,7 +40,8 @@ func (w *worker) opsLoop(p *phaseRun, left uint64) {
 			w.refillTape()
 			now = w.clock.now()
 		}
-		n := min(batchOps, len(w.tape)-w.pos)
+		first := w.pos
+		n := min(batchOps, len(w.tape)-first)
 		if uint64(n) > left {
 			n = int(left)
 		}
@@ -49,15 +50,16 @@ func (w *worker) opsLoop(p *phaseRun, left uint64) {
 		case p.every == 1 && p.chained:
 			now, ok = w.batchChained(n, now)
 		case p.every > 0 && p.every < batchOps:
-			now, ok = w.batchEach(p, n)
+			now, ok = w.batchEach(p, n, now, done)
 		default:
 			now, ok = w.batchSampled(p, n, now, done)
 		}
+		n = w.pos - first // fewer after a failure
 		done += uint64(n)
 		left -= uint64(n)
 		w.rows.ops += uint64(n)
 		w.done.Store(done)
-		if !ok {
+		if !ok || (p.end > 0 && now >= p.end) {
 			return
 		}
 		if now >= nextRow {
@@ -65,25 +67,23 @@ func (w *worker) opsLoop(p *phaseRun, left uint64) {
 			nextRow = p.start + (int64(w.rows.index)+1)*p.interval
 			now = w.clock.now()
 		}
-		if p.end > 0 && now >= p.end {
-			return
-		}
 	}
 }
 
 // batchChained times every operation from the end of the one before it.
 func (w *worker) batchChained(n int, now int64) (end int64, ok bool) {
-	for _, op := range w.tape[w.pos : w.pos+n] {
+	first := w.pos
+	w.pos += n
+	for i, op := range w.tape[first:w.pos] {
 		err := w.do(op)
 		t := w.clock.now()
 		w.rows.hist[op.Kind()].Record(t - now)
 		now = t
 		if err != nil {
-			w.pos += n
+			w.pos = first + i + 1
 			return now, false
 		}
 	}
-	w.pos += n
 	return now, true
 }
 
@@ -101,14 +101,16 @@ func (w *worker) batchSampled(p *phaseRun, n int, now int64, done uint64) (end i
 			op := w.tape[first]
 			err := w.do(op)
 			w.rows.hist[op.Kind()].Record(w.clock.now() - now)
+			first++
 			if err != nil {
+				w.pos = first
 				return w.clock.now(), false
 			}
-			first++
 		}
 	}
-	for _, op := range w.tape[first:w.pos] {
+	for i, op := range w.tape[first:w.pos] {
 		if w.do(op) != nil {
+			w.pos = first + i + 1
 			return w.clock.now(), false
 		}
 	}
@@ -117,11 +119,12 @@ func (w *worker) batchSampled(p *phaseRun, n int, now int64, done uint64) (end i
 	return end, true
 }
 
-// batchEach times every p.every-th operation, for p.every below batchOps.
-func (w *worker) batchEach(p *phaseRun, n int) (end int64, ok bool) {
+// batchEach times every p.every-th operation, for p.every below batchOps, and
+// looks for stalls as batchSampled does if that leaves any out.
+func (w *worker) batchEach(p *phaseRun, n int, now int64, done uint64) (end int64, ok bool) {
 	first := w.pos
 	w.pos += n
-	for _, op := range w.tape[first:w.pos] {
+	for i, op := range w.tape[first:w.pos] {
 		var err error
 		if w.stride--; w.stride < 0 {
 			w.stride += p.every
@@ -132,10 +135,15 @@ func (w *worker) batchEach(p *phaseRun, n int) (end int64, ok bool) {
 			err = w.do(op)
 		}
 		if err != nil {
+			w.pos = first + i + 1
 			return w.clock.now(), false
 		}
 	}
-	return w.clock.now(), true
+	end = w.clock.now()
+	if p.every > 1 {
+		w.noteStall(p, end, end-now, done)
+	}
+	return end, true
 }
 
 // noteStall counts a batch that took far longer than the mean one so far.

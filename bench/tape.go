@@ -65,9 +65,9 @@ func (w *worker) rotate(p *phaseRun, now int64) {
 func (w *worker) memory() uint64 {
 	n := uint64(cap(w.tape)) * uint64(unsafe.Sizeof(workloads.Op(0)))
 	n += w.values.Memory()
-	for _, h := range w.kinds {
-		if h != nil {
-			n += 2 * uint64(unsafe.Sizeof(Histogram{}))
+	for _, r := range w.kinds {
+		if r != nil {
+			n += uint64(unsafe.Sizeof(*r))
 		}
 	}
 	return n
