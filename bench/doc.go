@@ -18,7 +18,7 @@
 //	measure.go     its phases
 //	calibrate_cell.go  the harness's own cost, before every cell
 //	flags.go       objections to a cell
-//	process.go     what the kernel and the runtime say of this process
+//	process.go     what the kernel and the runtime say of this process; process_series.go: once an interval
 //	experiment.go  the matrix; order.go, prepare.go: its plan
 //	run.go         performing a plan
 //	spawn.go       a process for every cell; message.go: what it says

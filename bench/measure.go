@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
-	"time"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
@@ -154,9 +153,9 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	}
 	runtime.GC()
 	resetPeakRSS()
-	samples := &processSeries{device: r.device}
 	r.target.Metrics(&before)
 	begin, start := r.since(), readProcess(r.device)
+	samples := newProcessSeries(r.device, r.spec.Interval, start)
 	p, err := phase(samples.sample)
 	end := readProcess(r.device)
 	finish := r.since()
@@ -317,32 +316,4 @@ func buckets(p *PhaseResult) map[string][]results.Bucket {
 		}
 	}
 	return all
-}
-
-// processSeries reads the process once an interval, beside the workers.
-type processSeries struct {
-	device string
-	at     []time.Duration
-	stats  []processStat
-}
-
-func (s *processSeries) sample(p Progress) {
-	s.at = append(s.at, p.Elapsed)
-	s.stats = append(s.stats, readProcess(s.device))
-}
-
-// into adds the readings to the rows in which they were taken.
-func (s *processSeries) into(rows []results.SeriesRow) {
-	for i := 1; i < len(s.stats); i++ {
-		if i >= len(rows) {
-			return
-		}
-		now, before := s.stats[i], s.stats[i-1]
-		rows[i].RSS = now.anonRSS
-		rows[i].ReadBytes = now.readBytes.Since(before.readBytes)
-		rows[i].WriteBytes = now.writeBytes.Since(before.writeBytes)
-		if u, k := minus(now.user, before.user), minus(now.system, before.system); u != nil && k != nil {
-			rows[i].CPUS = results.Num(*u + *k)
-		}
-	}
 }
