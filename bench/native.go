@@ -68,6 +68,7 @@ func (l *nativeLoop) newWorker(id int) (*worker, error) {
 	w := &worker{
 		id: id, session: session, keys: l.keys, seq: l.seq, clock: l.clock,
 		mayMiss: spec.MayMiss(), blind: spec.UpdateMode == workloads.UpdateBlind,
+		resizes: spec.UpdateMode == workloads.UpdateBlind && !spec.Values.FieldLength.IsConstant(),
 		blank: l.o.Blank, verify: l.o.Verify, count: l.o.CountErrors,
 		key: make([]byte, 0, l.keys.MaxLen()), upper: make([]byte, 0, l.keys.MaxLen()),
 		value:  make([]byte, 0, spec.MaxValue()),
@@ -242,6 +243,8 @@ func gather(workers []*worker, rows *collector, limits Limits, elapsed time.Dura
 			switch kind {
 			case workloads.Delete, workloads.DeleteRange, workloads.Put:
 				r.LiveDeltaOK = false // a key may or may not have been there
+			case workloads.Update, workloads.ReadModifyWrite:
+				r.LiveDeltaOK = r.LiveDeltaOK && !w.resizes
 			}
 		}
 	}

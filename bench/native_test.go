@@ -303,3 +303,37 @@ func BenchmarkNoop(b *testing.B) {
 		}
 	}
 }
+
+func TestLiveBytesAreUnknownOnceSizesAre(t *testing.T) {
+	for _, c := range []struct {
+		workload  string
+		overrides []string
+		known     bool
+	}{
+		{"a", []string{"updatemode=field"}, true},
+		{"a", []string{"updatemode=blind"}, true},
+		{"a", []string{"updatemode=field", "fieldlengthdistribution=uniform"}, true},
+		{"a", []string{"updatemode=blind", "fieldlengthdistribution=uniform"}, false},
+		{"d", []string{"fieldlengthdistribution=uniform"}, true},
+		{"deleterandom", nil, false},
+	} {
+		e := newToy()
+		w := spec(t, c.workload, append(c.overrides, "recordcount=100")...)
+		l := openToy(t, e, w, nil)
+		load, err := l.Load(context.Background(), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := l.Run(context.Background(), Limits{Operations: 300})
+		if err != nil || p.FirstError != nil {
+			t.Fatal(c, err, p.FirstError)
+		}
+		live := 0
+		for k, v := range e.data {
+			live += len(k) + len(v)
+		}
+		if p.LiveDeltaOK != c.known || (c.known && load.LiveDelta+p.LiveDelta != int64(live)) {
+			t.Errorf("%s %v: %d live bytes, known %v, and %d in the engine", c.workload, c.overrides, load.LiveDelta+p.LiveDelta, p.LiveDeltaOK, live)
+		}
+	}
+}

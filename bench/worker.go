@@ -33,6 +33,7 @@ type worker struct {
 
 	mayMiss bool
 	blind   bool // updates overwrite the whole value
+	resizes bool // updates change the size of a value
 	blank   bool // the target stores nothing: expect nothing of its answers
 	verify  Verify
 	count   bool // count errors and go on
