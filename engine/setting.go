@@ -273,9 +273,19 @@ var sizeSuffixes = []struct {
 	text  string
 	shift uint
 }{
-	{"kib", 10}, {"mib", 20}, {"gib", 30}, {"tib", 40},
-	{"kb", 10}, {"mb", 20}, {"gb", 30}, {"tb", 40},
-	{"k", 10}, {"m", 20}, {"g", 30}, {"t", 40}, {"b", 0},
+	{"kib", 10},
+	{"mib", 20},
+	{"gib", 30},
+	{"tib", 40},
+	{"kb", 10},
+	{"mb", 20},
+	{"gb", 30},
+	{"tb", 40},
+	{"k", 10},
+	{"m", 20},
+	{"g", 30},
+	{"t", 40},
+	{"b", 0},
 }
 
 // ParseSize reads a number of bytes. The suffixes k, m, g and t, also as KB or

@@ -257,7 +257,7 @@ func batchesAreWhole(b *rig) {
 func (e *opened) snapshotIsWhole(keys int, get func(getter, int) (uint64, error)) error {
 	s, ok := engine.As[engine.Snapshotter](e.Engine)
 	if !ok {
-		return errors.New("Caps promise snapshots")
+		return errors.New("no snapshots, though Caps promise them")
 	}
 	snapshot, err := s.NewSnapshot()
 	if err != nil {
@@ -277,7 +277,7 @@ func (e *opened) snapshotIsWhole(keys int, get func(getter, int) (uint64, error)
 func (e *opened) iteratorIsWhole(keys int) error {
 	s, ok := engine.As[engine.Scanner](e.Engine)
 	if !ok {
-		return errors.New("Caps promise iterators")
+		return errors.New("no iterators, though Caps promise them")
 	}
 	it, err := s.NewIter(engine.IterOptions{})
 	if err != nil {

@@ -36,7 +36,6 @@ type toy struct {
 	log      *os.File // nil: nothing is kept
 	pending  []byte   // Buffered records that are not in the file yet
 	lsn      engine.LSN
-	m        engine.UserMetrics
 	syncs    uint64
 	counts   struct{ gets, puts, deletes, scans, batches, bytesIn, bytesOut uint64 }
 
