@@ -1,37 +1,65 @@
 package bench
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/workloads"
 )
 
-// harnessCost is what the loop itself costs an operation: the same workload
-// and threads against a target that does nothing.
+// harnessCost is what the harness itself costs: an operation of the same loop,
+// workload and threads against a target that does nothing, and the checks of
+// values, for which such a target gives no occasion.
 type harnessCost struct {
 	all, sampled, chained *float64 // ns, by timing
 	perOp                 *float64 // of the timing that the cell used
 	clock                 *float64
+	check, checkFull      float64 // ns a value
+}
+
+// of returns the harness's part of a mean operation of a phase, nil when it is
+// not known.
+func (h *harnessCost) of(p *PhaseResult) *float64 {
+	ops := p.N()
+	if h.perOp == nil || ops == 0 {
+		return nil
+	}
+	checks := h.check*float64(p.Verified-p.VerifiedFull) + h.checkFull*float64(p.VerifiedFull)
+	return results.Num(*h.perOp + checks/float64(ops))
 }
 
 // calibrate measures the harness with this cell's workload. Each timing gets
-// a third of the time.
+// a third of the time; a measured load knows one timing only.
 func (r *cellRun) calibrate(ctx context.Context) error {
 	if r.spec.Calibrate <= 0 || r.deps.Noop == nil || r.spec.Task == TaskPrepare {
 		return nil
 	}
 	r.emit(Message{Progress: &Progress{Phase: "calibrate"}})
 	r.harness.clock = results.Num(clockCost())
-	part := r.spec.Calibrate / 3
-	for _, c := range []struct {
+	if d, err := r.loopDriver(); err != nil {
+		return err
+	} else if _, ok := d.(Native); ok && r.spec.Verify != VerifyOff {
+		if err := r.harness.measureChecks(r.spec.Workload); err != nil {
+			return err
+		}
+	}
+	type timed struct {
 		timing Timing
 		into   **float64
-	}{
+	}
+	timings := []timed{
+		{Timing{Every: 1, Chained: true}, &r.harness.chained},
 		{Timing{Every: 16}, &r.harness.sampled},
 		{Timing{Every: 1}, &r.harness.all},
-		{Timing{Every: 1, Chained: true}, &r.harness.chained},
-	} {
+	}
+	if r.spec.Task == TaskLoad {
+		timings = timings[:1]
+	}
+	part := r.spec.Calibrate / 3
+	for _, c := range timings {
 		ns, err := r.noopCost(ctx, c.timing, part)
 		if err != nil {
 			return err
@@ -74,7 +102,13 @@ func (r *cellRun) noopCost(ctx context.Context, timing Timing, d time.Duration) 
 		return 0, err
 	}
 	defer loop.Close()
-	p, err := loop.Run(ctx, Limits{Name: "calibrate", Duration: d, Timing: timing})
+	limits := Limits{Name: "calibrate", Duration: d, Timing: timing}
+	var p *PhaseResult
+	if r.spec.Task == TaskLoad {
+		p, err = loop.Load(ctx, limits)
+	} else {
+		p, err = loop.Run(ctx, limits)
+	}
 	if err == nil {
 		err = phaseError(p, false)
 	}
@@ -82,6 +116,40 @@ func (r *cellRun) noopCost(ctx context.Context, timing Timing, d time.Duration) 
 		return 0, err
 	}
 	return float64(p.Active) * float64(r.cell.Load.Threads) / float64(max(p.N(), 1)), nil
+}
+
+// measureChecks times checks of values that lie about in memory, as those do
+// that an engine returns.
+func (h *harnessCost) measureChecks(w *workloads.Spec) error {
+	const most, enough = 1 << 12, 5 * time.Millisecond
+	values, err := w.NewValues(PoolSeed, 0)
+	if err != nil {
+		return err
+	}
+	list := make([][]byte, min(max((1<<20)/w.MaxValue(), 1), 1<<10))
+	for i := range list {
+		list[i] = bytes.Clone(values.Next(uint64(i)))
+	}
+	cost := func(full bool) (ns float64, err error) {
+		begin := time.Now()
+		n := 0
+		for n < most && err == nil && (n == 0 || time.Since(begin) < enough) {
+			for i, v := range list {
+				if e := values.Verify(uint64(i), v, full); e != nil {
+					err = e
+				}
+			}
+			n += len(list)
+		}
+		return float64(time.Since(begin)) / float64(n), err
+	}
+	if h.check, err = cost(false); err != nil {
+		return fmt.Errorf("check values: %w", err)
+	}
+	if h.checkFull, err = cost(true); err != nil {
+		return fmt.Errorf("check values: %w", err)
+	}
+	return nil
 }
 
 // clockCost returns the nanoseconds of one reading of the clock.

@@ -51,8 +51,12 @@
 // The parent plans cells in balanced random order, loads data once for every
 // engine, settings and shape of data, copies them for each cell, and starts a
 // process for it. That process calibrates the loop against an engine that does
-// nothing, opens the engine, warms up, reads all counters, measures, reads
-// them again, settles, and reports. A process that dies makes a failed cell.
+// nothing, and the checks of values beside, since such an engine returns none;
+// it opens the engine, warms up, reads all counters, measures, reads them
+// again, settles, and reports. A process that dies makes a failed cell.
+//
+// The copy is on disk and in the page cache when its cell begins, and so is
+// the load it was made from: memory for both keeps cells alike.
 //
 // # Goroutines
 //

@@ -216,8 +216,8 @@ func (r *cellRun) fill(p *PhaseResult, start, end processStat) {
 	r.live = addLive(r.live, p)
 	q := &c.Quality
 	q.Verified, q.VerifiedFull = p.Verified, p.VerifiedFull
-	q.HarnessNs, q.ClockNs = r.harness.perOp, r.harness.clock
-	if q.HarnessNs != nil && ops > 0 {
+	q.HarnessNs, q.ClockNs = r.harness.of(p), r.harness.clock
+	if q.HarnessNs != nil {
 		perOp := float64(p.Active) * float64(c.Load.Threads) / float64(ops)
 		q.HarnessShare = results.Num(min(*q.HarnessNs/perOp, 1))
 	}

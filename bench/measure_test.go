@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
 	"github.com/kvbench/kvbench/workloads"
 )
@@ -93,3 +94,49 @@ func flagged(c *results.Cell, name string) bool {
 	}
 	return false
 }
+
+func TestTheHarnessAnswersForItsChecks(t *testing.T) {
+	ten, one := 10., 1.
+	h := harnessCost{perOp: &ten, check: 4, checkFull: 100}
+	p := &PhaseResult{Ops: map[workloads.Kind]*OpResult{workloads.Read: {N: 50}, workloads.Update: {N: 50}}, Verified: 50, VerifiedFull: 10}
+	if got := h.of(p); got == nil || *got != 10+(4.*40+100*10)/100 {
+		t.Errorf("the harness is %v ns of an operation", *got)
+	}
+	if (&harnessCost{}).of(p) != nil || (&harnessCost{perOp: &one}).of(&PhaseResult{}) != nil {
+		t.Error("what is not known has a figure")
+	}
+	for _, preset := range workloads.List() {
+		h := harnessCost{}
+		if err := h.measureChecks(spec(t, preset.Name)); err != nil || h.check <= 0 || h.checkFull <= 0 {
+			t.Errorf("%s: %v, %+v", preset.Name, err, h)
+		}
+	}
+}
+
+func TestALoadIsCalibratedByLoading(t *testing.T) {
+	var gets, puts int
+	deps := toyDeps()
+	deps.Noop = func() (engine.Engine, error) { return &countingEngine{gets: &gets, puts: &puts}, nil }
+	x := experiment(t, []string{"memory"}, []string{LoadWorkload})
+	x.Threads = []int{1}
+	p, err := x.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := p.Cells[0].Spec
+	if err := RunCell(t.Context(), &spec, deps, func(Message) {}); err != nil {
+		t.Fatal(err)
+	}
+	if gets != 0 || puts != 200 {
+		t.Errorf("the calibration of a load of 200 records did %d gets and %d puts", gets, puts)
+	}
+}
+
+// countingEngine does nothing but count. It is for one worker.
+type countingEngine struct {
+	blankEngine
+	gets, puts *int
+}
+
+func (e *countingEngine) Get(dst, _ []byte) ([]byte, error)          { *e.gets++; return dst, nil }
+func (e *countingEngine) Put(_, _ []byte, _ engine.Durability) error { *e.puts++; return nil }

@@ -69,7 +69,7 @@ func (l *nativeLoop) newWorker(id int) (*worker, error) {
 		id: id, session: session, keys: l.keys, seq: l.seq, clock: l.clock,
 		mayMiss: spec.MayMiss(), blind: spec.UpdateMode == workloads.UpdateBlind,
 		resizes: spec.UpdateMode == workloads.UpdateBlind && !spec.Values.FieldLength.IsConstant(),
-		blank: l.o.Blank, verify: l.o.Verify, count: l.o.CountErrors,
+		blank:   l.o.Blank, verify: l.o.Verify, count: l.o.CountErrors,
 		key: make([]byte, 0, l.keys.MaxLen()), upper: make([]byte, 0, l.keys.MaxLen()),
 		value:  make([]byte, 0, spec.MaxValue()),
 		stride: int(derive(l.o.Seed, uint64(id)) % batchOps),
