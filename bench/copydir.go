@@ -32,7 +32,7 @@ func copyDir(ctx context.Context, from, to string) error {
 		case entry.IsDir():
 			return os.MkdirAll(target, 0o755)
 		case entry.Type().IsRegular():
-			return copyFile(path, target)
+			return copyFile(ctx, path, target)
 		}
 		return fmt.Errorf("%s is neither a file nor a directory", path)
 	})
@@ -42,7 +42,7 @@ func copyDir(ctx context.Context, from, to string) error {
 	return nil
 }
 
-func copyFile(from, to string) (err error) {
+func copyFile(ctx context.Context, from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
@@ -64,15 +64,21 @@ func copyFile(from, to string) (err error) {
 	if err := dst.Truncate(info.Size()); err != nil {
 		return err
 	}
-	if err := copyData(dst, src, info.Size()); err != nil {
+	if err := copyData(ctx, dst, src, info.Size()); err != nil {
 		return err
 	}
 	return dst.Sync()
 }
 
+// copyStep is how many bytes are copied between looks at the context.
+const copyStep = 32 << 20
+
 // copyData copies the parts of src that are not holes.
-func copyData(dst, src *os.File, size int64) error {
+func copyData(ctx context.Context, dst, src *os.File, size int64) error {
 	for at := int64(0); at < size; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		start, err := src.Seek(at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
 			return nil // only a hole is left
@@ -84,6 +90,7 @@ func copyData(dst, src *os.File, size int64) error {
 		if err != nil {
 			end = size
 		}
+		end = min(end, start+copyStep)
 		if _, err := src.Seek(start, io.SeekStart); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ type Experiment struct {
 	Driver      string // of the loop; empty: the house's own
 
 	Dir     string // where engines keep their data; made, and removed at the end
-	Keep    bool   // leave the data of the last repetition
+	Keep    bool   // leave the data of the last cell
 	Profile string // directory for CPU and heap profiles of every cell; empty: none
 	Command string // as recorded
 }

@@ -38,7 +38,7 @@ func (r *Runner) Run(ctx context.Context, x *Experiment, p *Plan) (err error) {
 	if err := CheckSpace(x.Dir, p.DiskBytes); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
+	if err := makeDataDir(x.Dir); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	defer func() {
@@ -64,6 +64,19 @@ func (r *Runner) Run(ctx context.Context, x *Experiment, p *Plan) (err error) {
 		}
 	}
 	return ctx.Err()
+}
+
+// makeDataDir makes the directory that the run removes at its end, and refuses
+// one that has anything in it: it is somebody else's.
+func makeDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		err = &os.PathError{Op: "use", Path: dir, Err: os.ErrExist}
+	}
+	return err
 }
 
 // runState is a run in progress.
