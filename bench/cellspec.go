@@ -51,7 +51,7 @@ const (
 	TaskPrepare Task = "prepare" // load, to be copied by the cells that follow
 )
 
-// Loaded is what a load left behind.
+// Loaded is what a load left behind; zero when nothing outlives the process.
 type Loaded struct {
 	Phase     results.Phase `json:"phase"`
 	Level     string        `json:"level"`

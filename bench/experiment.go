@@ -93,7 +93,7 @@ func (x *Experiment) Plan() (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{}
-	loads := make(map[string]int)
+	loads, ids := make(map[string]int), make(map[string]bool)
 	blocks := x.blocks()
 	orders := make([][]int, len(blocks))
 	for i := range blocks {
@@ -107,6 +107,10 @@ func (x *Experiment) Plan() (*Plan, error) {
 				if err != nil {
 					return nil, err
 				}
+				if ids[cell.Cell.ID] {
+					return nil, fmt.Errorf("%w: two cells would be called %s: name each engine, workload and number of threads once", engine.ErrInvalid, cell.Cell.ID)
+				}
+				ids[cell.Cell.ID] = true
 				cell.Cell.Order = len(p.Cells) + 1
 				p.Cells = append(p.Cells, PlannedCell{Spec: cell, Prepared: x.prepare(p, loads, &x.Engines[e], &cell)})
 			}
@@ -126,6 +130,10 @@ func (x *Experiment) check() error {
 		return fmt.Errorf("%w: %d repetitions; at least 1", engine.ErrInvalid, x.Reps)
 	case len(x.Threads) == 0:
 		return fmt.Errorf("%w: no number of threads", engine.ErrInvalid)
+	case x.LoadThreads < 0 || x.LoadThreads > maxThreads:
+		return fmt.Errorf("%w: %d threads to load; want 0 to %d", engine.ErrInvalid, x.LoadThreads, maxThreads)
+	case min(x.Duration, x.Warmup, x.Interval, x.Calibrate, x.Settle) < 0:
+		return fmt.Errorf("%w: a negative duration", engine.ErrInvalid)
 	}
 	for _, n := range x.Threads {
 		if n < 1 || n > maxThreads {

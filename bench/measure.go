@@ -14,8 +14,13 @@ import (
 	"github.com/kvbench/kvbench/workloads"
 )
 
-// prepare loads the data that later cells start from, and reports them.
+// prepare loads the data that later cells start from, and reports them. What
+// would not outlive this process each cell loads by itself.
 func (r *cellRun) prepare(ctx context.Context) error {
+	if !r.target.Caps().Persistent {
+		r.emit(Message{Loaded: &Loaded{}})
+		return nil
+	}
 	loaded, _, err := r.load(ctx, Timing{Every: 1, Chained: true})
 	if err != nil {
 		return err

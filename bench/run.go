@@ -164,8 +164,8 @@ func (s *runState) startFromLoad(ctx context.Context, prepared int, spec *CellSp
 		cell.Workload, cell.Load = blank.Workload, blank.Load
 		return &cell, nil
 	}
-	if load.loaded.Level == "" { // nothing persists: the cell loads by itself
-		return nil, nil
+	if load.loaded.Level == "" {
+		return nil, nil // nothing persists: the cell loads by itself
 	}
 	spec.Loaded = load.loaded
 	if err := copyDir(ctx, load.dir, spec.Dir); err != nil {

@@ -42,6 +42,10 @@ func toyDrivers() []engine.Driver {
 	return []engine.Driver{
 		disk("disk", nil),
 		disk("hash", func(e *diskToy) { e.unordered = true }),
+		{
+			Name: "forgetful", Settings: settings, // no rail, yet nothing persists
+			Open: func(string, map[string]string, engine.Env) (engine.Engine, error) { return newToy(), nil },
+		},
 		disk("broken", func(e *diskToy) { e.get = func(_, _ []byte) ([]byte, error) { return nil, errBroken } }),
 		disk("full", func(e *diskToy) { e.put = func(_, _ []byte) error { return errBroken } }),
 		memory("memory", func() engine.Engine { return newToy() }),
@@ -164,7 +168,7 @@ func toyDeps() CellDeps {
 }
 
 func TestARunWritesOneCellForEachEngineWorkloadAndRepetition(t *testing.T) {
-	x := experiment(t, []string{"disk", "hash", "memory", "blank"}, []string{"a", "e", LoadWorkload})
+	x := experiment(t, []string{"disk", "hash", "forgetful", "memory", "blank"}, []string{"a", "e", LoadWorkload})
 	run, err := perform(t, context.Background(), x, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +190,7 @@ func TestARunWritesOneCellForEachEngineWorkloadAndRepetition(t *testing.T) {
 			checkMeasured(t, &c)
 		}
 	}
-	if len(run.Cells) != 4*3*2 || len(seen) != 4*3 {
+	if len(run.Cells) != 5*3*2 || len(seen) != 5*3 {
 		t.Errorf("%d cells: %v", len(run.Cells), seen)
 	}
 }
@@ -396,12 +400,25 @@ func TestWorkloadsThatAgreeInTheirDataShareTheLoad(t *testing.T) {
 
 func TestAnExperimentThatMakesNoSenseIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Experiment){
-		"no engines":      func(x *Experiment) { x.Engines = nil },
-		"no workloads":    func(x *Experiment) { x.Workloads = nil },
-		"no repetitions":  func(x *Experiment) { x.Reps = 0 },
-		"no threads":      func(x *Experiment) { x.Threads = []int{0} },
-		"a bad level":     func(x *Experiment) { x.Durability = "fsync" },
-		"unknown setting": func(x *Experiment) { x.Engines[0].Settings = map[string]string{"cash_bytes": "1"} },
+		"no engines":       func(x *Experiment) { x.Engines = nil },
+		"no workloads":     func(x *Experiment) { x.Workloads = nil },
+		"no repetitions":   func(x *Experiment) { x.Reps = 0 },
+		"no threads":       func(x *Experiment) { x.Threads = []int{0} },
+		"a bad level":      func(x *Experiment) { x.Durability = "fsync" },
+		"unknown setting":  func(x *Experiment) { x.Engines[0].Settings = map[string]string{"cash_bytes": "1"} },
+		"one engine twice": func(x *Experiment) { x.Engines = append(x.Engines, x.Engines[0]) },
+		"threads twice":    func(x *Experiment) { x.Threads = []int{2, 2} },
+		"names that differ in signs only": func(x *Experiment) {
+			a, b := *x.Workloads[0].Spec, *x.Workloads[0].Spec
+			a.Name, b.Name = "my a", "my/a"
+			x.Workloads = []WorkloadChoice{{Spec: &a}, {Spec: &b}}
+		},
+		"fewer than no loaders": func(x *Experiment) { x.LoadThreads = -1 },
+		"a negative warm-up":    func(x *Experiment) { x.Warmup = -time.Second },
+		"no end": func(x *Experiment) {
+			w := *x.Workloads[0].Spec
+			w.Operations, x.Operations, x.Workloads[0].Spec = 0, 0, &w
+		},
 	} {
 		x := experiment(t, []string{"disk"}, []string{"a"})
 		change(x)
