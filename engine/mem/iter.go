@@ -36,8 +36,8 @@ type iterator struct {
 	backwards bool // the walk was descending
 	complete  bool // the walk ended at a bound: nothing follows the last item
 
-	want    int // size of the next walk's buffer
-	skip    []byte
+	want    int    // size of the next walk's buffer
+	skip    []byte // a key to leave out, or nil
 	collect func(item) bool // it.take, bound once
 	err     error
 }
@@ -48,15 +48,19 @@ func newIterator(t *tree, o engine.IterOptions) *iterator {
 	return it
 }
 
-// take is the callback of walks. It leaves out the key it.skip.
+// take is the callback of walks. It leaves out the key it.skip, which may only
+// be the first.
 func (it *iterator) take(i item) bool {
 	key := i.key()
 	if it.outside(key) {
 		it.complete = true
 		return false
 	}
-	if it.skip != nil && bytes.Equal(key, it.skip) {
-		return true
+	if skip := it.skip; skip != nil {
+		it.skip = nil // only the first item can be it
+		if bytes.Equal(key, skip) {
+			return true
+		}
 	}
 	it.items = append(it.items, i)
 	return len(it.items) < it.want
@@ -97,6 +101,9 @@ func (it *iterator) descend(from []byte) bool {
 func (it *iterator) begin(backwards bool, skip []byte) {
 	it.backwards, it.skip, it.complete = backwards, skip, false
 	it.at = 0
+	if cap(it.items) < it.want {
+		it.items = make([]item, 0, it.want)
+	}
 	it.items = it.items[:0]
 }
 
