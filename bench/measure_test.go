@@ -15,6 +15,11 @@ import (
 // this process.
 func runCell(t *testing.T, ctx context.Context, change func(*CellSpec), f func(Message)) *results.Cell {
 	t.Helper()
+	return runCellWith(t, ctx, toyDeps(), change, f)
+}
+
+func runCellWith(t *testing.T, ctx context.Context, deps CellDeps, change func(*CellSpec), f func(Message)) *results.Cell {
+	t.Helper()
 	x := experiment(t, []string{"memory"}, []string{"c"})
 	x.Reps = 1
 	p, err := x.Plan()
@@ -27,7 +32,7 @@ func runCell(t *testing.T, ctx context.Context, change func(*CellSpec), f func(M
 		change(&spec)
 	}
 	var cell *results.Cell
-	err = RunCell(ctx, &spec, toyDeps(), func(m Message) {
+	err = RunCell(ctx, &spec, deps, func(m Message) {
 		if m.Cell != nil {
 			cell = m.Cell
 		}

@@ -23,17 +23,21 @@ type Message struct {
 }
 
 // MessageWriter writes messages to w, one line each. It is safe for concurrent
-// use. The first error sticks; it is not returned, since whoever reads the
-// other end knows that it is gone.
+// use. The first failure of w sticks; it is not returned, since whoever reads
+// the other end knows that it is gone. A message that JSON cannot express, as
+// with a number that is none, is left out alone.
 func MessageWriter(w io.Writer) func(Message) {
 	var mu sync.Mutex
-	enc := json.NewEncoder(w)
 	var failed error
 	return func(m Message) {
+		line, err := json.Marshal(m)
+		if err != nil {
+			return
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if failed == nil {
-			failed = enc.Encode(m)
+			_, failed = w.Write(append(line, '\n'))
 		}
 	}
 }

@@ -205,7 +205,7 @@ func (l *nativeLoop) watch(ctx context.Context, p *phaseRun, workers []*worker, 
 			}
 			limits.Progress(Progress{
 				Phase: limits.Name, Elapsed: time.Duration(now - p.start), Ops: ops, Total: limits.Operations,
-				Rate: float64(ops-lastOps) / (time.Duration(now - last)).Seconds(),
+				Rate: float64(ops-lastOps) / time.Duration(max(now-last, 1)).Seconds(),
 			})
 			lastOps, last = ops, now
 		}
