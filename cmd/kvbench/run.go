@@ -47,22 +47,26 @@ was measured is in the results directory.`,
   kvbench run pebble bbolt -w load --durability sync --threads 1,8,64
   kvbench run pebble --set pebble.cache_bytes=64m -w C --format json`,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.given = c.Flags().Changed
 			return a.run(c.Context(), o, args)
 		},
 		ValidArgsFunction: completeEngines,
 	}
-	f := c.Flags()
-	f.SortFlags = false
-	o.workloadOptions.add(f)
-	o.engineOptions.add(f)
-	o.measureOptions.add(f)
-	o.add(f)
-	o.progressOptions.add(f)
+	o.add(c.Flags())
 	return c
 }
 
+// add defines the flags in the order in which help shows them.
 func (o *runOptions) add(f *pflag.FlagSet) {
+	f.SortFlags = false
+	o.given = f.Changed
+	o.workloadOptions.add(f)
+	o.engineOptions.add(f)
+	o.measureOptions.add(f)
+	o.addPlaces(f)
+	o.progressOptions.add(f)
+}
+
+func (o *runOptions) addPlaces(f *pflag.FlagSet) {
 	f.StringVar(&o.dir, "dir", "", "`DIR` where engines keep their data; a directory of the run's own is made in it and removed at the end (default: in the results directory)")
 	f.BoolVar(&o.keep, "keep", false, "leave the data of the last cell")
 	f.StringVarP(&o.outDir, "out", "o", "", "results `DIR`, new or empty (default kvbench-results/TIME-NAME)")
@@ -94,11 +98,11 @@ type measureOptions struct {
 
 // Defaults where neither flags nor the workload say anything.
 const (
-	defaultRecords  = "200k"
-	defaultReps     = 6
-	defaultDuration = 2 * time.Second
-	defaultWarmup   = 500 * time.Millisecond
-	defaultInterval = time.Second
+	maxPresetRecords = 200_000
+	defaultReps      = 6
+	defaultDuration  = 2 * time.Second
+	defaultWarmup    = 500 * time.Millisecond
+	defaultInterval  = time.Second
 )
 
 func (o *measureOptions) add(f *pflag.FlagSet) {

@@ -96,7 +96,7 @@ func TestTheResolvedSpecificationSaysEverythingAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, err := workloads.Parse(workloads.Input{Preset: "F", Overrides: []string{"valuesize=uniform:50-90", "recordcount=300"}})
+	asked, err := workloads.Parse(workloads.Input{Preset: "F", Overrides: []string{"valuesize=uniform:50-90", "recordcount=300", "operationcount=300"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -43,7 +42,7 @@ func (o *workloadOptions) add(f *pflag.FlagSet) {
 	f.StringSliceVarP(&o.names, "workload", "w", nil, "`WORKLOADS`: names (kvbench workload list), property files, or load for the load phase")
 	f.StringArrayVarP(&o.files, "properties", "P", nil, "property `FILE`; repeatable, later ones win")
 	f.StringArrayVarP(&o.properties, "property", "p", nil, "`PROPERTY=VALUE`; repeatable, wins over files and flags")
-	o.shape["records"] = f.StringP("records", "n", "", "`COUNT` of records to load, such as 100k or 1m (default: a file's own, at most "+defaultRecords+" for presets)")
+	o.shape["records"] = f.StringP("records", "n", "", "`COUNT` of records to load, such as 100k or 1m (default: a file's own, at most 200k for presets)")
 	for _, flag := range shapeFlags() {
 		o.shape[flag[0]] = f.String(flag[0], "", flag[1])
 	}
@@ -136,25 +135,16 @@ func (o *workloadOptions) resolve(name string, files []workloads.File) (*choice,
 	in.Files = append(in.Files, files...)
 	given, spelling := o.overrides()
 	in.Overrides = given
-	spec, err := workloads.Parse(in)
+	spec, explicit, err := parse(in)
 	if err != nil {
 		return nil, usage(errors.New(spelling.Replace(err.Error())))
 	}
-	own, err := stated(in)
-	if err != nil {
-		return nil, err
-	}
-	if in.Preset != "" && own.Records == 0 && spec.Records > 0 {
-		if spec, err = c.capRecords(in, spec); err != nil {
-			return nil, err
-		}
-	}
-	c.explicitOps = own.Operations > 0
+	c.explicitOps = explicit
 	switch {
 	case c.LoadOnly:
 		spec.Name = bench.LoadWorkload
-	case in.Preset != "" && len(files) > 0:
-		spec.Name = in.Preset // not the last file's: they are the same for all
+	case in.Preset != "":
+		spec.Name = in.Preset // not that of the last file
 	}
 	c.Spec = spec
 	for _, w := range spec.Warnings {
@@ -174,41 +164,45 @@ func suggestLoad(name string, err error) error {
 	return err
 }
 
-// stated resolves what the user gave without the preset, to tell what is
-// theirs: a property that is absent there has come from the preset.
-func stated(in workloads.Input) (*workloads.Spec, error) {
-	in.Preset = ""
-	if !slices.ContainsFunc(append(in.Overrides, contents(in.Files)...), mentionsCount) {
-		return &workloads.Spec{}, nil
+// parse resolves a workload. A preset's number of records yields to a default,
+// and its number of operations, which decides how far the requests of some
+// reach, stays in proportion to the records; whatever the user gives replaces
+// both. explicit is set when the user gave the number of operations.
+func parse(in workloads.Input) (spec *workloads.Spec, explicit bool, err error) {
+	if in.Preset == "" {
+		spec, err = workloads.Parse(in)
+		return spec, err == nil && spec.Operations > 0, err
 	}
-	spec, err := workloads.Parse(in)
+	own, err := workloads.Parse(workloads.Input{Preset: in.Preset})
 	if err != nil {
-		// Whatever is wrong without the preset is not wrong with it.
-		return &workloads.Spec{}, nil
+		return nil, false, err
 	}
-	return spec, nil
+	records := min(own.Records, maxPresetRecords)
+	if spec, err = parseWith(in, records, own.Operations+1); err != nil {
+		return nil, false, err
+	}
+	if spec.Operations != own.Operations+1 {
+		return spec, spec.Operations > 0, nil
+	}
+	operations := own.Operations
+	if own.Records > 0 {
+		operations = uint64(float64(own.Operations) * float64(spec.Records) / float64(own.Records))
+	}
+	spec, err = parseWith(in, records, operations)
+	return spec, false, err
 }
 
-func contents(files []workloads.File) []string {
-	var list []string
-	for _, f := range files {
-		list = append(list, string(f.Data))
+// parseWith puts numbers between a preset and what the user gives.
+func parseWith(in workloads.Input, records, operations uint64) (*workloads.Spec, error) {
+	numbers := fmt.Sprintf("operationcount=%d\n", operations)
+	if records > 0 { // else the preset loads none
+		numbers += fmt.Sprintf("recordcount=%d\n", records)
 	}
-	return list
-}
-
-func mentionsCount(text string) bool {
-	return strings.Contains(text, "recordcount") || strings.Contains(text, "operationcount")
-}
-
-// capRecords lowers a preset's number of records to the default.
-func (c *choice) capRecords(in workloads.Input, spec *workloads.Spec) (*workloads.Spec, error) {
-	override, _ := workloads.OverrideFor("records", defaultRecords)
-	capped := in
-	capped.Overrides = append([]string{override}, in.Overrides...)
-	small, err := workloads.Parse(capped)
-	if err != nil || small.Records >= spec.Records {
-		return spec, nil //nolint:nilerr // it does not fit this workload
+	// Named as the preset, since errors name the last file.
+	in.Files = append([]workloads.File{{Name: in.Preset, Data: []byte(numbers)}}, in.Files...)
+	spec, err := workloads.Parse(in)
+	if err == nil {
+		spec.Source = strings.Replace(spec.Source, "preset, "+in.Preset, "preset", 1)
 	}
-	return small, nil
+	return spec, err
 }

@@ -74,6 +74,7 @@ func mistakes() map[string]struct {
 		"results in a file":             {"run mem --out full/file/x", []string{"full/file"}},
 		"data in a file":                {"run mem --dir full/file/x", []string{"--dir", "full/file"}},
 		"data in an engine's directory": {"run mem --dir of-mem", []string{"--dir of-mem", "directory of an engine"}},
+		"data left by another run":      {"run mem --dir left --out r", []string{"--dir left", "in use by another run"}},
 		"more data than disk":           {"run bbolt -n 1g --value-size 1000000", []string{"too large", "free"}},
 		"load without a directory":      {"load bbolt", []string{"--dir"}},
 		"load without an engine":        {"load --dir new", []string{"no ENGINE"}},
@@ -141,6 +142,7 @@ func setUpMistakes(t *testing.T) {
 	write(t, "list.yaml", "mem: {degree: [3]}\n")
 	write(t, "broken.yaml", "mem:\n degree: 3\n   x: 4\n")
 	write(t, "full/file", "something")
+	write(t, "left/kvbench-r/file", "data")
 	for dir, name := range map[string]string{"of-mem": "mem", "of-bbolt": "bbolt", "in-use": "bbolt"} {
 		home, err := engine.OpenHome(vfs.OS{}, dir, engine.Marker{Engine: name, Format: 1}, false)
 		if err != nil {
