@@ -35,6 +35,7 @@ func (Native) Open(t Target, o LoopOptions) (Loop, error) {
 		return nil, err
 	}
 	l.keys = keys
+	l.findEdges()
 	for i := range o.Threads {
 		w, err := l.newWorker(i)
 		if err == nil {
@@ -54,6 +55,7 @@ type nativeLoop struct {
 	o       LoopOptions
 	seq     *workloads.Sequence
 	keys    *workloads.Keys
+	edges   edges
 	clock   clock
 	workers []*worker
 }
@@ -66,7 +68,7 @@ func (l *nativeLoop) newWorker(id int) (*worker, error) {
 		return nil, fmt.Errorf("open session %d: %w", id, err)
 	}
 	w := &worker{
-		id: id, session: session, keys: l.keys, seq: l.seq, clock: l.clock,
+		id: id, session: session, keys: l.keys, edges: &l.edges, seq: l.seq, clock: l.clock,
 		mayMiss: spec.MayMiss(), blind: spec.UpdateMode == workloads.UpdateBlind,
 		resizes: spec.UpdateMode == workloads.UpdateBlind && !spec.Values.FieldLength.IsConstant(),
 		blank:   l.o.Blank, verify: l.o.Verify, count: l.o.CountErrors,

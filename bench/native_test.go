@@ -180,6 +180,38 @@ func TestAScanThatIsWrongIsFound(t *testing.T) {
 	}
 }
 
+func TestAScanThatEndsTooSoonIsFound(t *testing.T) {
+	for _, workload := range []string{"e", "readreverse"} {
+		for _, order := range []string{"hashed", "ordered"} {
+			w := spec(t, workload, "recordcount=3000", "maxscanlength=20", "minscanlength=10", "insertorder="+order)
+			good := loadAndRun(t, openToy(t, newToy(), w, nil), 100, Timing{})
+			if good.FirstError != nil {
+				t.Errorf("%s, %s: %v", workload, order, good.FirstError)
+			}
+			p := loadAndRun(t, openToy(t, &shortScan{newToy()}, w, nil), 100, Timing{})
+			if !errors.Is(p.FirstError, errWrongValue) || !strings.Contains(p.FirstError.Error(), "ends at") {
+				t.Errorf("%s, %s: first error is %v, want a scan that ends too soon", workload, order, p.FirstError)
+			}
+		}
+	}
+}
+
+// shortScan finds five records.
+type shortScan struct{ *toy }
+
+func (e *shortScan) NewIter(o engine.IterOptions) (engine.Iterator, error) {
+	it, err := e.toy.NewIter(o)
+	return &shortIter{toyIter: it.(*toyIter)}, err
+}
+
+type shortIter struct {
+	*toyIter
+	moves int
+}
+
+func (it *shortIter) Next() bool { it.moves++; return it.moves < 5 && it.toyIter.Next() }
+func (it *shortIter) Prev() bool { it.moves++; return it.moves < 5 && it.toyIter.Prev() }
+
 // brokenScan changes the rows after the position of each seek.
 type brokenScan struct {
 	*toy

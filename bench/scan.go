@@ -7,7 +7,8 @@ import (
 
 // scanCheck is the Visitor of a worker's scans. It counts bytes and, as far as
 // the worker verifies, checks each record: the first key is the one asked for,
-// keys run in order, and the value is one that its key was given.
+// keys run in order, the value is one that its key was given, and fewer records
+// than were asked for come only at the end of the data.
 type scanCheck struct {
 	w       *worker
 	reverse bool
@@ -70,4 +71,44 @@ func (c *scanCheck) visitFull(key, value []byte) error {
 		return fmt.Errorf("%w: %w", errWrongValue, err)
 	}
 	return nil
+}
+
+// checkEnd checks that a scan that found fewer records than it was to find had
+// come to the end of the data.
+func (c *scanCheck) checkEnd(e *edges) error {
+	if c.reverse && bytes.Compare(c.last, e.low) > 0 {
+		return fmt.Errorf("%w: the scan ends at %q after %d records, and %q comes before it", errWrongValue, c.last, c.rows, e.low)
+	}
+	if !c.reverse && bytes.Compare(c.last, e.high) < 0 {
+		return fmt.Errorf("%w: the scan ends at %q after %d records, and %q comes after it", errWrongValue, c.last, c.rows, e.high)
+	}
+	return nil
+}
+
+// edges are a low and a high key of the loaded data, for workloads that scan
+// data from which nothing vanishes: a scan that ends before it has met one of
+// them is too short.
+type edges struct{ low, high []byte }
+
+// findEdges takes the lowest and highest of a thousand keys and the last one:
+// good enough to tell, and quick whatever the number of records.
+func (l *nativeLoop) findEdges() {
+	w := l.o.Workload
+	if !w.NeedsOrder() || w.MayMiss() || w.InsertCount == 0 {
+		return
+	}
+	var key []byte
+	take := func(i uint64) {
+		key = l.keys.Append(key[:0], w.InsertStart+i)
+		if l.edges.low == nil || bytes.Compare(key, l.edges.low) < 0 {
+			l.edges.low = bytes.Clone(key)
+		}
+		if bytes.Compare(key, l.edges.high) > 0 {
+			l.edges.high = bytes.Clone(key)
+		}
+	}
+	for i := uint64(0); i < w.InsertCount; i += max(w.InsertCount>>10, 1) {
+		take(i)
+	}
+	take(w.InsertCount - 1)
 }

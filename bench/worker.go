@@ -27,6 +27,7 @@ type worker struct {
 	session Session
 	gen     *workloads.Generator
 	keys    *workloads.Keys
+	edges   *edges
 	values  *workloads.Values
 	seq     *workloads.Sequence
 	clock   clock
@@ -240,6 +241,9 @@ func (w *worker) doScan(r *OpResult, number uint64, n int, reverse bool) error {
 	}
 	if visited == 0 && n > 0 && !w.mayMiss && !w.blank {
 		return fmt.Errorf("%w: a scan from a record that was written found nothing", errWrongValue)
+	}
+	if visited < n && w.scan.full && !w.mayMiss {
+		return w.scan.checkEnd(w.edges)
 	}
 	return nil
 }
