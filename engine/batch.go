@@ -23,9 +23,14 @@ func (b *Batch) Put(key, value []byte) { b.add(KindPut, key, value) }
 // Delete appends an op that makes key absent.
 func (b *Batch) Delete(key []byte) { b.add(KindDelete, key, nil) }
 
-// DeleteRange appends an op that makes every key in [lower, upper) absent. An
-// empty upper means no bound.
-func (b *Batch) DeleteRange(lower, upper []byte) { b.add(KindDeleteRange, lower, upper) }
+// DeleteRange appends an op that makes every key in [lower, upper) absent. A
+// nil upper is no bound; below one that is empty, but not nil, there is no key.
+func (b *Batch) DeleteRange(lower, upper []byte) {
+	if upper != nil && len(upper) == 0 { // the format has this for no bound
+		lower, upper = []byte{0}, []byte{0}
+	}
+	b.add(KindDeleteRange, lower, upper)
+}
 
 func (b *Batch) add(kind Kind, key, value []byte) {
 	if b.count == math.MaxUint32 {

@@ -67,7 +67,7 @@ func (k Kind) hasSecond() (second, ok bool) {
 type Op struct {
 	Kind  Kind
 	Key   []byte // lower bound for KindDeleteRange
-	Value []byte // of a put; upper bound for KindDeleteRange
+	Value []byte // of a put; upper bound for KindDeleteRange, nil for none
 }
 
 type batchHeader []byte
@@ -130,6 +130,9 @@ func (r *BatchReader) Next(op *Op) bool {
 	if !ok {
 		r.fail("%s op has a bad length, or runs past the end", kind)
 		return false
+	}
+	if kind == KindDeleteRange && len(value) == 0 {
+		value = nil
 	}
 	op.Kind, op.Key, op.Value = kind, key, value
 	r.pos += len(r.data) - len(rest)

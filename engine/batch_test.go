@@ -163,6 +163,20 @@ func TestEachDamagedFieldOfABatchIsNamed(t *testing.T) {
 	}
 }
 
+func TestARangeDeleteBelowAnEmptyBoundStaysEmpty(t *testing.T) {
+	var b Batch
+	b.DeleteRange([]byte("a"), []byte{})
+	b.DeleteRange([]byte("a"), nil)
+	var op Op
+	r := b.Reader()
+	if !r.Next(&op) || bytes.Compare(op.Key, op.Value) < 0 || len(op.Value) == 0 {
+		t.Errorf("below an empty bound: [%q, %q)", op.Key, op.Value)
+	}
+	if !r.Next(&op) || op.Value != nil || string(op.Key) != "a" {
+		t.Errorf("without a bound: [%q, %q)", op.Key, op.Value)
+	}
+}
+
 func TestABatchOfTooManyOpsIsRefusedAsAWhole(t *testing.T) {
 	b := goldenBatch()
 	b.count = math.MaxUint32 // as if so many had been added

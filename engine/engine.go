@@ -65,7 +65,8 @@ type Engine interface {
 }
 
 // IterOptions bound an iterator to the keys in [Lower, Upper). A nil bound is
-// none. The iterator keeps its own copy of them.
+// none; below an upper bound that is empty, but not nil, there is no key. The
+// iterator keeps its own copy of them.
 type IterOptions struct {
 	Lower, Upper []byte
 }
@@ -146,7 +147,7 @@ type MultiGetter interface {
 }
 
 // RangeDeleter makes every key in [lower, upper) absent. lower >= upper is an
-// empty range; a nil upper is no bound.
+// empty range, also when upper is empty but not nil; a nil upper is no bound.
 type RangeDeleter interface {
 	DeleteRange(lower, upper []byte, d Durability) error
 }

@@ -18,6 +18,7 @@ func iteratorClauses() []clause {
 		{name: "SeekGE finds the first key at or after", needs: ordered, run: seeksGE},
 		{name: "SeekLT finds the last key before", needs: reverse, run: seeksLT},
 		{name: "bounds are [Lower, Upper)", needs: ordered, run: boundsHold},
+		{name: "no key is below an empty upper bound", needs: ordered, run: emptyBounds},
 		{name: "an iterator turns round anywhere", needs: reverse, run: turnsRound},
 		{name: "an iterator runs off an end and comes back", needs: reverse, run: comesBack},
 		{name: "an iterator keeps its own bounds and seek keys", needs: ordered, run: boundsAreCopied},
@@ -218,6 +219,24 @@ func boundsHold(b *rig) {
 			}
 			e.walk(lower, upper, o, all...)
 		}
+	}
+}
+
+// emptyBounds: only a nil bound is none. No key lies below an empty upper one.
+func emptyBounds(b *rig) {
+	e := b.openWith(bdfh)
+	b.same("with an empty lower bound", forwards(b, e.iter(engine.IterOptions{Lower: []byte{}})), bdfh)
+	it := e.iter(engine.IterOptions{Upper: []byte{}})
+	b.same("with an empty upper bound", forwards(b, it), nil)
+	if b.caps.Reverse && it.Last() {
+		b.Errorf("Last stands on %q, below an empty upper bound", it.Key())
+	}
+	if r, ok := engine.As[engine.RangeDeleter](e.Engine); ok {
+		b.ok(r.DeleteRange(nil, []byte{}, e.level), "delete range")
+		var batch engine.Batch
+		batch.DeleteRange(nil, []byte{})
+		e.apply(&batch)
+		b.same("after range deletes below an empty upper bound", e.contents(), bdfh)
 	}
 }
 

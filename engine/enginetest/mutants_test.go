@@ -89,6 +89,7 @@ var mutants = []struct{ broken, clause string }{
 	{"seeks after the key", "SeekGE finds the first key at or after"},
 	{"seeks up to the key", "SeekLT finds the last key before"},
 	{"includes the upper bound", "bounds are [Lower, Upper)"},
+	{"takes an empty bound for none", "no key is below an empty upper bound"},
 	{"turns round a step late", "an iterator turns round anywhere"},
 	{"stays off the end", "an iterator runs off an end and comes back"},
 	{"aliases bounds", "an iterator keeps its own bounds and seek keys"},

@@ -62,6 +62,9 @@ func (e *toy) NewIter(o engine.IterOptions) (engine.Iterator, error) {
 
 func (e *toy) iter(all []pair, o engine.IterOptions) *toyIter {
 	lower, upper := bound{string(o.Lower), o.Lower != nil}, bound{string(o.Upper), o.Upper != nil}
+	if e.is("takes an empty bound for none") {
+		upper.set = len(o.Upper) > 0
+	}
 	if e.is("includes the upper bound") && upper.set {
 		upper.key += "\x00"
 	}

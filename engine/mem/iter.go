@@ -36,8 +36,8 @@ type iterator struct {
 	backwards bool // the walk was descending
 	complete  bool // the walk ended at a bound: nothing follows the last item
 
-	want    int    // size of the next walk's buffer
-	skip    []byte // a key to leave out, or nil
+	want    int             // size of the next walk's buffer
+	skip    []byte          // a key to leave out, or nil
 	collect func(item) bool // it.take, bound once
 	err     error
 }

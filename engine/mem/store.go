@@ -222,7 +222,7 @@ func (s *store) removeRange(lower, upper []byte) {
 	s.wrote.bytesIn += uint64(len(lower) + len(upper))
 	var doomed []item // a tree must not change while it is walked
 	s.live.AscendGreaterOrEqual(probe(lower), func(i item) bool {
-		if len(upper) > 0 && bytes.Compare(i.key(), upper) >= 0 {
+		if upper != nil && bytes.Compare(i.key(), upper) >= 0 {
 			return false
 		}
 		doomed = append(doomed, i)

@@ -73,7 +73,7 @@ func (e *store) DeleteRange(lower, upper []byte, d engine.Durability) error {
 // deleteRange adds a range delete to wb unless the range is empty, for which
 // RocksDB returns an error only after it has logged the batch.
 func deleteRange(wb *grocksdb.WriteBatch, lower, upper []byte) {
-	if len(upper) == 0 {
+	if upper == nil {
 		upper = bytes.Repeat([]byte{0xff}, maxKey+1) // beyond every key
 	}
 	if bytes.Compare(lower, upper) < 0 {
