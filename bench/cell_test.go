@@ -70,6 +70,9 @@ func TestACellIsFlaggedForWhatSpoilsIt(t *testing.T) {
 		{"debt yellow", results.Cell{Debt: results.Debt{TimedOut: true}}},
 		{"steal yellow", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), StealS: num(.11)}}},
 		{"", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), StealS: num(.1)}}},
+		{"uneven yellow", measuredFor(2, results.Quality{})},
+		{"", measuredFor(1.05, results.Quality{})},
+		{"refill yellow", measuredFor(2, results.Quality{RefillShare: num(.5)})},
 		{"failed red", results.Cell{Status: results.StatusFailed}},
 		{"partial red", results.Cell{Status: results.StatusPartial}},
 	} {
@@ -80,6 +83,15 @@ func TestACellIsFlaggedForWhatSpoilsIt(t *testing.T) {
 		if strings.Join(got, ", ") != c.want {
 			t.Errorf("flags are %v, want %q", got, c.want)
 		}
+	}
+}
+
+// measuredFor is a cell of 1000 operations at 1000 a second of the workers'
+// time, whose measured phase took longer.
+func measuredFor(seconds float64, q results.Quality) results.Cell {
+	return results.Cell{
+		OpsPerS: results.Num(1000), Quality: q,
+		Phases: []results.Phase{{Name: "load", EndS: 9, Ops: 5}, {Name: "measure", StartS: 9, EndS: 9 + seconds, Ops: 1000}, {Name: "settle", StartS: 20, EndS: 30}},
 	}
 }
 

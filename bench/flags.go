@@ -12,6 +12,8 @@ const (
 	harnessBound = 0.20
 	refillWarn   = 0.05
 	stealWarn    = 0.05 // of the processor time used
+	unevenWarn   = 0.10 // share of the measured phase in which workers had ended
+	unevenFloor  = 0.05 // seconds of it
 )
 
 // flags returns the objections to a cell: red ones make its figures unfit for
@@ -38,6 +40,9 @@ func flags(c *results.Cell) []results.Flag {
 	if share := c.Quality.RefillShare; share != nil && *share > refillWarn && !c.Engine.Rail {
 		add("refill", "yellow", "drawing operations took %.0f %% of the time, during which the engine rested", *share*100)
 	}
+	if wall, idle := idleTime(c); idle > unevenFloor && idle > unevenWarn*wall {
+		add("uneven", "yellow", "workers had ended for %.2f s of %.2f s on average: the rate is that of their own time", idle, wall)
+	}
 	var failed uint64
 	for _, op := range c.Ops {
 		failed += op.Errors
@@ -54,4 +59,23 @@ func flags(c *results.Cell) []results.Flag {
 		}
 	}
 	return flags
+}
+
+// idleTime returns how long the measured phase took and for how much of it a
+// worker had ended on average while others went on, in seconds.
+func idleTime(c *results.Cell) (wall, idle float64) {
+	if c.OpsPerS == nil || *c.OpsPerS <= 0 || len(c.Phases) == 0 {
+		return 0, 0
+	}
+	var ops uint64
+	for _, p := range c.Phases {
+		if p.Name == "measure" {
+			wall, ops = p.EndS-p.StartS, p.Ops
+		}
+	}
+	worked := float64(ops) / *c.OpsPerS
+	if share := c.Quality.RefillShare; share != nil && *share < 1 {
+		worked /= 1 - *share
+	}
+	return wall, wall - worked
 }

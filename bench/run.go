@@ -158,10 +158,9 @@ func (s *runState) startFromLoad(ctx context.Context, prepared int, spec *CellSp
 		s.loads[prepared] = load
 	}
 	if load.failed != nil {
-		cell := *load.failed
-		blank := spec.Cell
-		cell.ID, cell.Rep, cell.Order, cell.Seed, cell.SpecSHA = blank.ID, blank.Rep, blank.Order, blank.Seed, blank.SpecSHA
-		cell.Workload, cell.Load = blank.Workload, blank.Load
+		cell := failedCell(spec, errors.New(load.failed.Error))
+		cell.Status, cell.LastWords, cell.Engine.Caps = load.failed.Status, load.failed.LastWords, load.failed.Engine.Caps
+		cell.Quality.Flags = flags(&cell)
 		return &cell, nil
 	}
 	if load.loaded.Level == "" {

@@ -225,6 +225,7 @@ func checkMeasured(t *testing.T, c *results.Cell) {
 
 func TestAnEngineThatFailsIsAFailedCellAndNotTheEndOfTheRun(t *testing.T) {
 	x := experiment(t, []string{"broken", "full", "disk"}, []string{"c"})
+	x.Durability = "sync"
 	run, err := perform(t, context.Background(), x, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -235,6 +236,10 @@ func TestAnEngineThatFailsIsAFailedCellAndNotTheEndOfTheRun(t *testing.T) {
 				t.Errorf("%s: %s", c.ID, c.Error)
 			}
 			continue
+		}
+		// Not the level that the shared load was done at.
+		if c.Durability == engine.OS || c.Engine.Settings[engine.DurabilityName] != "sync" || c.Engine.Caps == nil {
+			t.Errorf("%s has durability %s, settings %v", c.ID, c.Durability, c.Engine.Settings)
 		}
 		if c.Status != results.StatusFailed || !strings.Contains(c.Error, errBroken.Error()) || c.OpsPerS != nil {
 			t.Errorf("%s is %s with %q and ops/s %v", c.ID, c.Status, c.Error, c.OpsPerS)
