@@ -147,6 +147,9 @@ func (a *app) perform(ctx context.Context, o *runOptions, x *bench.Experiment, p
 	if err := conclude(w, plan, interrupted, before); err != nil {
 		return err
 	}
+	if x.Keep {
+		fmt.Fprintf(a.console, "the data of the last cell are in %s\n", x.Dir)
+	}
 	return a.present(o, w.Dir(), interrupted)
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -130,6 +132,40 @@ func TestACellWhoseProcessDiesFailsAndTheOthersRun(t *testing.T) {
 		if !strings.Contains(o.errs, words) {
 			t.Errorf("standard error does not say %q:\n%s", words, o.errs)
 		}
+	}
+}
+
+func TestARunOutlivesTheRemovalOfItsBinary(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux keeps a link to the running binary")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	c := asProcess(t, dir, quick("mem", "--reps", "2", "--out", "r")...)
+	binary, err := os.ReadFile(c.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Path = filepath.Join(dir, "kvbench")
+	if err := os.WriteFile(c.Path, binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(c.Path); err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, said)
 	}
 }
 
