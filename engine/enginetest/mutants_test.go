@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -180,11 +181,15 @@ func TestEachClauseIsFailedBySomeBrokenEngine(t *testing.T) {
 // recorder is a T that notes failures.
 type recorder struct {
 	*testing.T
-	failures []string
 	cleanups []func()
+
+	mu       sync.Mutex
+	failures []string
 }
 
 func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.failures = append(r.failures, fmt.Sprintf(format, args...))
 }
 

@@ -144,13 +144,20 @@ func (it *toyIter) on() *oracleIter {
 }
 
 func (it *toyIter) Key() []byte {
-	it.e.buffer[0] = []byte(it.on().current().key)
-	return it.e.buffer[0]
+	return it.lent(0, it.on().current().key)
 }
 
 func (it *toyIter) Value() ([]byte, error) {
-	it.e.buffer[1] = []byte(it.on().current().value)
-	return it.e.buffer[1], nil
+	return it.lent(1, it.on().current().value), nil
+}
+
+// lent is a copy of s that is the caller's until the next positioning call.
+func (it *toyIter) lent(which int, s string) []byte {
+	p := []byte(s)
+	if it.e.is("aliases its iterators' keys") {
+		it.e.buffer[which] = p
+	}
+	return p
 }
 
 func (it *toyIter) Close() error {

@@ -293,6 +293,9 @@ func (e *toy) Get(dst, key []byte) ([]byte, error) {
 	if ok && e.expired(x) {
 		ok = false
 	}
+	if ok {
+		e.counts.bytesOut += uint64(len(x.value))
+	}
 	return e.answer(dst, x, ok)
 }
 
@@ -306,7 +309,6 @@ func (e *toy) answer(dst []byte, x entry, ok bool) ([]byte, error) {
 		}
 		return dst, engine.ErrNotFound
 	}
-	e.counts.bytesOut += uint64(len(x.value))
 	switch {
 	case e.is("drops dst"):
 		return append(dst[:0], x.value...), nil
