@@ -2,17 +2,20 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/workloads"
 )
 
 func TestALevelIsOneTheEngineHasOrNone(t *testing.T) {
@@ -193,5 +196,46 @@ func TestAProcessThatReportsAndThenDiesHasFailed(t *testing.T) {
 	}
 	if c := run.Cells[0]; c.Status != results.StatusFailed || c.OpsPerS != nil || !strings.Contains(c.LastWords, "afterwards") {
 		t.Fatalf("the cell is %s, ops/s %v, last words %q", c.Status, c.OpsPerS, c.LastWords)
+	}
+}
+
+func TestAChildThatWillNotEndIsKilled(t *testing.T) {
+	if os.Getenv("KVBENCH_TEST_DEAF") != "" {
+		MessageWriter(os.Stdout)(Message{Progress: &Progress{Phase: "measure"}})
+		time.Sleep(time.Hour)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p := Process{
+		Path: os.Args[0], Args: []string{"-test.run=^TestAChildThatWillNotEndIsKilled$"},
+		Env: append(os.Environ(), "KVBENCH_TEST_DEAF=1"), Grace: 10 * time.Millisecond,
+	}
+	err := p.Run(ctx, &CellSpec{}, func(Message) { cancel() })
+	var death *DeathError
+	if !errors.As(err, &death) || !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("the child ended with %v", err)
+	}
+}
+
+func TestASpecCrossesTheProcessBoundaryWhole(t *testing.T) {
+	for _, preset := range workloads.List() {
+		x := experiment(t, []string{"disk"}, []string{preset.Name})
+		p, err := x.Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := p.Cells[0].Spec
+		data, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got CellSpec
+		if err := json.Unmarshal(data, &got); err != nil || !reflect.DeepEqual(got.Workload, want.Workload) {
+			t.Errorf("%s: %v, the workload became %+v", preset.Name, err, got.Workload)
+		}
+		again, err := json.Marshal(got)
+		if err != nil || string(again) != string(data) {
+			t.Errorf("%s: %v, the spec became %s, was %s", preset.Name, err, again, data)
+		}
 	}
 }

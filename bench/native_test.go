@@ -183,7 +183,7 @@ func TestAScanThatIsWrongIsFound(t *testing.T) {
 func TestAScanThatEndsTooSoonIsFound(t *testing.T) {
 	for _, workload := range []string{"e", "readreverse"} {
 		for _, order := range []string{"hashed", "ordered"} {
-			w := spec(t, workload, "recordcount=3000", "maxscanlength=20", "minscanlength=10", "insertorder="+order)
+			w := spec(t, workload, "recordcount=500", "maxscanlength=20", "minscanlength=10", "insertorder="+order)
 			good := loadAndRun(t, openToy(t, newToy(), w, nil), 100, Timing{})
 			if good.FirstError != nil {
 				t.Errorf("%s, %s: %v", workload, order, good.FirstError)
@@ -305,7 +305,7 @@ func TestTheHotLoopAllocatesNothing(t *testing.T) {
 				p := &phaseRun{every: timing.Every, chained: timing.Chained, rows: newCollector(w, 0), start: l.clock.now()}
 				worker.begin(w, p.rows)
 				worker.draw(1 << 12)
-				if n := testing.AllocsPerRun(100, func() { worker.opsLoop(p, 1<<12) }); n != 0 {
+				if n := testing.AllocsPerRun(10, func() { worker.opsLoop(p, 1<<12) }); n != 0 {
 					t.Errorf("%v allocations in 4096 operations", n)
 				}
 			})
