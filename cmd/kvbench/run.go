@@ -115,7 +115,7 @@ func (o *measureOptions) add(f *pflag.FlagSet) {
 	f.Uint64Var(&o.seed, "seed", 1, "`NUMBER` behind everything random; engines of one workload and repetition share theirs")
 	f.StringVar(&o.durability, "durability", results.RegimeAsync, "`LEVEL` of writes: sync (on disk), async (each engine's level without fsync), os, buffered or none")
 	f.StringVar(&o.timing, "timing", "auto", "which operations are timed, `HOW`: auto, all, sample:N, chained or off")
-	f.StringVar(&o.verify, "verify", "header", "what of each read is checked, `HOW`: off, header, sample (and every byte of 1 in 64) or full")
+	f.StringVar(&o.verify, "verify", "sample", "what of each read is checked, `HOW`: off, header, sample (and every byte of 1 in 64) or full")
 	f.StringVar(&o.errors, "errors", "stop", "`WHAT` to do after one: stop (it ends the cell) or count (and go on)")
 	f.Var(&o.settle, "settle", "wait at most so long for background work after load and measurement")
 	f.Var(&o.interval, "interval", "length of a row of the time series")
