@@ -151,9 +151,9 @@ func (e *opened) scanOnce() error {
 	return it.Err()
 }
 
-// readsAreFresh has one writer a key, who counts up. What a reader gets must
-// not be older than the count that was complete before it asked, nor newer
-// than the count that had begun once it knows.
+// readsAreFresh has one writer a key, who counts up and reads its own writes.
+// What another reader gets must not be older than the count that was complete
+// before it asked, nor newer than the count that had begun once it knows.
 func readsAreFresh(b *rig) {
 	e := b.open()
 	const keys = 4
@@ -177,6 +177,11 @@ func readsAreFresh(b *rig) {
 				c.failed("write: %v", err)
 			}
 			complete[k].Store(n)
+			if value, err := e.Get(nil, []byte(name(k))); err != nil {
+				c.failed("get %s after its own write %d: %v", name(k), n, err)
+			} else if got, err := number(name(k), value); err != nil || got != n {
+				c.failed("get %s after its own write %d: write %d, %v", name(k), n, got, err)
+			}
 		})
 	}
 	var dst [3][]byte

@@ -38,7 +38,7 @@ func answersAsOracle(b *rig) {
 // answer alike, as far as their Caps go.
 func ModelMany(t *testing.T, drivers []engine.Driver) {
 	deadline := time.Now().Add(budget(2 * time.Second))
-	for s := seed(); ; s++ {
+	for s, n := seed(), 1; ; s, n = s+1, n+1 {
 		r := rand.New(rand.NewPCG(s, 1))
 		ops := stream(r, modelOps)
 		for i := range drivers {
@@ -46,6 +46,7 @@ func ModelMany(t *testing.T, drivers []engine.Driver) {
 			modelled(t, d, usableSettings(t, d, r), s, ops)
 		}
 		if t.Failed() || time.Now().After(deadline) {
+			t.Logf("%d streams of %d ops on each of %d engines", n, modelOps, len(drivers))
 			return
 		}
 	}
