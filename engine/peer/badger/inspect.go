@@ -12,7 +12,7 @@ import (
 // openToLook opens a directory read-only and checks what it reads.
 func openToLook(dir string, env engine.Env) (*store, error) {
 	var s settings
-	given := map[string]string{engine.ReadOnlyName: "true", "checksums": "both"}
+	given := map[string]string{engine.ReadOnlyName: "true", "checksums": "block"}
 	if _, err := engine.Decode(describe(), given, &s); err != nil {
 		return nil, err
 	}

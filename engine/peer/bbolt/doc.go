@@ -21,6 +21,12 @@
 // the Sync of one at os holds until the next writes. A kill -9 loses nothing
 // at either level: commits write(2).
 //
+// # Failures
+//
+// bbolt panics at pages that make no sense. In a read that is damage; in a
+// write it may leave the writer's lock held, so that Close cannot close bbolt:
+// it says so and leaves the directory locked until the process ends.
+//
 // # Locks
 //
 // A view's mutex guards its transaction, which is for one goroutine; cursors

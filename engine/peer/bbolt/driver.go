@@ -184,7 +184,7 @@ func openStore(dir string, s settings, env engine.Env) (*store, error) {
 	}
 	e.writes.ReadOnly, e.writes.Default = s.ReadOnly, s.Durability
 	if err := e.openDB(); err != nil {
-		if e.db != nil {
+		if e.db != nil && !errors.Is(err, adapt.ErrPanic) { // its locks may be held
 			e.db.Close()
 		}
 		home.Close()

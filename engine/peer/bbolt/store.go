@@ -196,6 +196,10 @@ func (e *store) Close() error {
 	e.close.Do(func() {
 		e.gate.Close()
 		e.views.EndAll() // bbolt's Close waits for read transactions
+		if first := e.writes.Failed(); errors.Is(first, adapt.ErrPanic) {
+			e.closeErr = fmt.Errorf("close bbolt: it stays open until the process ends, since a write failed: %w", first)
+			return
+		}
 		if err := errors.Join(e.db.Close(), e.home.Close()); err != nil {
 			e.closeErr = fmt.Errorf("close bbolt: %w", err)
 		}

@@ -16,7 +16,7 @@ import (
 type view struct {
 	e  *store
 	mu sync.Mutex
-	tx *bbolt.Tx     // nil once nobody uses it
+	tx *bbolt.Tx
 	b  *bbolt.Bucket // nil when the file has none
 	n  int           // users
 }
@@ -28,6 +28,11 @@ func (e *store) newView() (v *view, err error) {
 	if err != nil {
 		return nil, translate(e.path, err)
 	}
+	defer func() {
+		if v == nil { // a panic passes
+			tx.Rollback()
+		}
+	}()
 	return &view{e: e, tx: tx, b: tx.Bucket([]byte(bucket)), n: 1}, nil
 }
 

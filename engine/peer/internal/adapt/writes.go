@@ -1,6 +1,7 @@
 package adapt
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -51,11 +52,18 @@ func (w *Writes) Failed() error {
 	return nil
 }
 
+// ErrPanic is wrapped by what Rescue makes of a panic. Locks of the library's
+// may be held since then.
+var ErrPanic = errors.New("the library panicked")
+
 // Rescue, deferred, turns a panic of the library into damage in err: these
 // libraries panic when what they read makes no sense.
 func Rescue(file string, err *error) {
 	if r := recover(); r != nil {
-		cause, _ := r.(error)
-		*err = engine.Corrupt(file, -1, fmt.Sprintf("the library panicked: %v", r), cause)
+		cause, ok := r.(error)
+		if !ok {
+			cause = fmt.Errorf("%v", r)
+		}
+		*err = engine.Corrupt(file, -1, "", fmt.Errorf("%w: %w", ErrPanic, cause))
 	}
 }
