@@ -134,6 +134,8 @@ func (x *Experiment) check() error {
 		return fmt.Errorf("%w: %d threads to load; want 0 to %d", engine.ErrInvalid, x.LoadThreads, maxThreads)
 	case min(x.Duration, x.Warmup, x.Interval, x.Calibrate, x.Settle) < 0:
 		return fmt.Errorf("%w: a negative duration", engine.ErrInvalid)
+	case x.Interval > 0 && x.Interval < minInterval:
+		return fmt.Errorf("%w: an interval of %s; want 0 or at least %s", engine.ErrInvalid, x.Interval, minInterval)
 	}
 	for _, n := range x.Threads {
 		if n < 1 || n > maxThreads {
@@ -151,6 +153,10 @@ func (x *Experiment) check() error {
 
 // maxThreads keeps worker numbers within what a value's stamp can hold.
 const maxThreads = 4096
+
+// minInterval is the length of a row of the series that takes far longer than
+// it takes to begin the next.
+const minInterval = time.Millisecond
 
 // block is a part of the matrix whose cells are compared with each other.
 type block struct {

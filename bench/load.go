@@ -21,6 +21,7 @@ func (l *nativeLoop) Load(ctx context.Context, limits Limits) (*PhaseResult, err
 	var loaders []*worker
 	defer func() { closeSessions(loaders) }()
 	parts := make([]*workloads.Loader, n)
+	limits.Operations = 0
 	for i := range n {
 		w, err := l.newWorker(i)
 		if err != nil {
@@ -30,9 +31,13 @@ func (l *nativeLoop) Load(ctx context.Context, limits Limits) (*PhaseResult, err
 		if parts[i], err = l.o.Workload.NewLoader(LoadSeed, i, n); err != nil {
 			return nil, fmt.Errorf("load: %w", err)
 		}
+		limits.Operations += parts[i].Len()
 	}
-	limits.Operations = l.o.Workload.Records
-	return l.phase(ctx, loaders, limits, func(w *worker, p *phaseRun) { w.runLoad(p, parts[w.id]) })
+	r, err := l.phase(ctx, loaders, limits, func(w *worker, p *phaseRun) { w.runLoad(p, parts[w.id]) })
+	for _, w := range l.workers { // they wait, but they are there
+		r.HarnessBytes += w.memory()
+	}
+	return r, err
 }
 
 // runLoad inserts one worker's part, timing every insert.

@@ -103,6 +103,19 @@ func TestTheLoadInsertsEveryRecordOnce(t *testing.T) {
 	}
 }
 
+func TestALoadKnowsItsSizeAndItsOwnMemory(t *testing.T) {
+	w := spec(t, "a", "recordcount=1000", "insertstart=100", "insertcount=400")
+	l := openToy(t, newToy(), w, func(o *LoopOptions) { o.LoadThreads = 3 })
+	var total uint64
+	p, err := l.Load(context.Background(), Limits{Interval: time.Millisecond, Progress: func(p Progress) { total = p.Total }})
+	if err != nil || p.N() != 400 || (total != 400 && total != 0) {
+		t.Errorf("%d records are loaded, %d announced: %v", p.N(), total, err)
+	}
+	if least := 5 * l.(*nativeLoop).workers[0].values.Memory(); p.HarnessBytes < least {
+		t.Errorf("%d bytes are the harness's, its 5 workers' pools have %d", p.HarnessBytes, least)
+	}
+}
+
 func TestAnswersThatAreWrongAreFound(t *testing.T) {
 	flip := func(_, v []byte) ([]byte, error) {
 		v = append([]byte(nil), v...)

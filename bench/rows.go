@@ -54,7 +54,7 @@ type collector struct {
 
 type seriesCell struct {
 	ops, errors uint64
-	hist        Histogram
+	hist        *Histogram // nil: nothing was timed
 }
 
 func newCollector(spec *workloads.Spec, interval time.Duration) *collector {
@@ -100,6 +100,9 @@ func (c *collector) take(r *intervalRows) {
 		}
 		total.Merge(h)
 		if cell != nil {
+			if cell.hist == nil {
+				cell.hist = new(Histogram)
+			}
 			cell.hist.Merge(h)
 		}
 	}
@@ -110,7 +113,12 @@ func (c *collector) take(r *intervalRows) {
 func (c *collector) memory() (n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	hists := len(c.series) + len(c.totals)
+	hists := len(c.totals)
+	for _, cell := range c.series {
+		if cell.hist != nil {
+			hists++
+		}
+	}
 	for _, r := range c.free {
 		for _, h := range r.hist {
 			if h != nil {
@@ -136,8 +144,15 @@ func (c *collector) rows(phase string, end time.Duration) []results.SeriesRow {
 			Phase: phase, T: t.Seconds(),
 			Seconds: (t - time.Duration(i)*c.interval).Seconds(),
 			Ops:     c.series[i].ops, Errors: c.series[i].errors,
-			Latency: c.series[i].hist.Latency(),
+			Latency: latency(c.series[i].hist),
 		}
 	}
 	return rows
+}
+
+func latency(h *Histogram) *results.Latency {
+	if h == nil {
+		return nil
+	}
+	return h.Latency()
 }

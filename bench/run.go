@@ -111,8 +111,8 @@ func (s *runState) cell(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
+	s.begin(i+1, &spec)
 	if cell == nil {
-		s.begin(i+1, &spec)
 		cell, err = s.perform(ctx, &spec)
 	}
 	if err == nil {

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -250,6 +251,36 @@ func TestAnEngineThatFailsIsAFailedCellAndNotTheEndOfTheRun(t *testing.T) {
 	}
 }
 
+// diary is a Watcher that writes down what it is told.
+type diary struct{ lines []string }
+
+func (d *diary) Begin(index, total int, cell *results.Cell, task Task) {
+	d.lines = append(d.lines, fmt.Sprintf("begin %d/%d %s %s", index, total, task, cell.Engine.Name))
+}
+func (d *diary) Progress(Progress)      {}
+func (d *diary) End(cell *results.Cell) { d.lines = append(d.lines, "end "+string(cell.Status)) }
+
+func TestAWatcherIsToldOfEveryCell(t *testing.T) {
+	x := experiment(t, []string{"full"}, []string{"c"})
+	p, err := x.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := results.Create(filepath.Join(t.TempDir(), "results"), x.Manifest(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	d := &diary{}
+	if err := (&Runner{Starter: InProcess{Deps: toyDeps()}, Watcher: d, Results: w}).Run(t.Context(), x, p); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"begin 0/2 prepare full", "end failed", "begin 1/2 run full", "end failed", "begin 2/2 run full", "end failed"}
+	if !slices.Equal(d.lines, want) {
+		t.Errorf("the watcher was told %q, want %q", d.lines, want)
+	}
+}
+
 func TestAnInterruptedRunKeepsWhatItHas(t *testing.T) {
 	x := experiment(t, []string{"disk", "memory"}, []string{"a"})
 	x.Reps, x.Operations, x.Duration = 3, 0, time.Hour
@@ -418,8 +449,9 @@ func TestAnExperimentThatMakesNoSenseIsRefused(t *testing.T) {
 			a.Name, b.Name = "my a", "my/a"
 			x.Workloads = []WorkloadChoice{{Spec: &a}, {Spec: &b}}
 		},
-		"fewer than no loaders": func(x *Experiment) { x.LoadThreads = -1 },
-		"a negative warm-up":    func(x *Experiment) { x.Warmup = -time.Second },
+		"fewer than no loaders":  func(x *Experiment) { x.LoadThreads = -1 },
+		"an interval of nothing": func(x *Experiment) { x.Interval = time.Microsecond },
+		"a negative warm-up":     func(x *Experiment) { x.Warmup = -time.Second },
 		"no end": func(x *Experiment) {
 			w := *x.Workloads[0].Spec
 			w.Operations, x.Operations, x.Workloads[0].Spec = 0, 0, &w
