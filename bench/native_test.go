@@ -279,7 +279,7 @@ func TestTheSameSeedAndOneWorkerDoTheSameOperations(t *testing.T) {
 		loadAndRun(t, l, 500, Timing{Every: 16})
 		return b.String()
 	}
-	if trace(1) != trace(1) {
+	if first, again := trace(1), trace(1); first != again {
 		t.Error("one seed, two streams of operations")
 	}
 	if trace(1) == trace(2) {
