@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/kvbench/kvbench/results"
@@ -82,7 +84,14 @@ func (r *cellRun) chooseHarnessCost(t Timing) {
 	}
 }
 
-// noopCost returns the time of one operation of one worker, in nanoseconds.
+// busyWorkers is how many workers of a cell can run at a time: of the others
+// the harness costs nothing while they wait for a processor.
+func (r *cellRun) busyWorkers() int {
+	return min(r.cell.Load.Threads, max(runtime.GOMAXPROCS(0), r.spec.Workload.Writers+1))
+}
+
+// noopCost returns the time of one operation of one worker, in nanoseconds:
+// the median of three runs of a third of d.
 func (r *cellRun) noopCost(ctx context.Context, timing Timing, d time.Duration) (float64, error) {
 	e, err := r.deps.Noop()
 	if err != nil {
@@ -95,27 +104,32 @@ func (r *cellRun) noopCost(ctx context.Context, timing Timing, d time.Duration) 
 		return 0, err
 	}
 	loop, err := driver.Open(t, LoopOptions{
-		Workload: r.spec.Workload, Seed: r.cell.Seed, Threads: r.cell.Load.Threads,
+		Workload: r.spec.Workload, Seed: r.cell.Seed, Threads: r.busyWorkers(),
 		Verify: r.spec.Verify, Blank: true,
 	})
 	if err != nil {
 		return 0, err
 	}
 	defer loop.Close()
-	limits := Limits{Name: "calibrate", Duration: d, Timing: timing}
-	var p *PhaseResult
-	if r.spec.Task == TaskLoad {
-		p, err = loop.Load(ctx, limits)
-	} else {
-		p, err = loop.Run(ctx, limits)
+	var costs [3]float64
+	for i := range costs {
+		limits := Limits{Name: "calibrate", Duration: d / 3, Timing: timing}
+		var p *PhaseResult
+		if r.spec.Task == TaskLoad {
+			p, err = loop.Load(ctx, limits)
+		} else {
+			p, err = loop.Run(ctx, limits)
+		}
+		if err == nil {
+			err = phaseError(p, false)
+		}
+		if err != nil {
+			return 0, err
+		}
+		costs[i] = float64(p.Active) * float64(r.busyWorkers()) / float64(max(p.N(), 1))
 	}
-	if err == nil {
-		err = phaseError(p, false)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return float64(p.Active) * float64(r.cell.Load.Threads) / float64(max(p.N(), 1)), nil
+	slices.Sort(costs[:])
+	return costs[1], nil
 }
 
 // measureChecks times checks of values that lie about in memory, as those do

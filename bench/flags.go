@@ -23,12 +23,6 @@ func flags(c *results.Cell) []results.Flag {
 	add := func(name, level, format string, args ...any) {
 		flags = append(flags, results.Flag{Name: name, Level: level, Reason: fmt.Sprintf(format, args...)})
 	}
-	switch c.Status {
-	case results.StatusFailed:
-		add("failed", "red", "%s", c.Error)
-	case results.StatusPartial:
-		add("partial", "red", "%s", c.Error)
-	}
 	if share := c.Quality.HarnessShare; share != nil && !c.Engine.Rail {
 		switch {
 		case *share > harnessBound:

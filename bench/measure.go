@@ -223,7 +223,7 @@ func (r *cellRun) fill(p *PhaseResult, start, end processStat) {
 	q.Verified, q.VerifiedFull = p.Verified, p.VerifiedFull
 	q.HarnessNs, q.ClockNs = r.harness.of(p), r.harness.clock
 	if q.HarnessNs != nil {
-		perOp := float64(p.Active) * float64(c.Load.Threads) / float64(ops)
+		perOp := float64(p.Active) * float64(r.busyWorkers()) / float64(ops)
 		q.HarnessShare = results.Num(min(*q.HarnessNs/perOp, 1))
 	}
 	if total := p.Active + p.Refill; total > 0 {

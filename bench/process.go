@@ -9,9 +9,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/shirou/gopsutil/v4/cpu"
 	"golang.org/x/sys/unix"
 
+	"github.com/kvbench/kvbench/bench/machine"
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
 )
@@ -40,9 +40,7 @@ func readProcess(device string) processStat {
 	s.deviceRead, s.deviceWrite = deviceBytes(device)
 	s.readUsage()
 	s.readRuntime()
-	if times, err := cpu.Times(false); err == nil && len(times) > 0 {
-		s.steal = results.Num(times[0].Steal)
-	}
+	s.steal = machine.Steal()
 	return s
 }
 

@@ -220,8 +220,8 @@ type Mem struct {
 
 // Quality says how far the cell can be trusted.
 type Quality struct {
-	HarnessNs    *float64 `json:"harness_ns"`    // a no-op target through the same loop, per operation
-	HarnessShare *float64 `json:"harness_share"` // of the measured time per operation
+	HarnessNs    *float64 `json:"harness_ns"`    // of an operation: the loop over a no-op target, and the checks of values
+	HarnessShare *float64 `json:"harness_share"` // of the processor time that an operation could use
 	ClockNs      *float64 `json:"clock_ns"`
 	Timing       string   `json:"timing"`       // all, sample:N, off
 	RefillShare  *float64 `json:"refill_share"` // time spent drawing operations, outside the measured time

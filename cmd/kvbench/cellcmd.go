@@ -24,7 +24,11 @@ func newCellCommand(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := terminable(c.Context())
 			defer stop()
-			return bench.ServeCell(ctx, a.in, a.out, cellDeps())
+			out, err := ownOutput(a.out)
+			if err != nil {
+				return err
+			}
+			return bench.ServeCell(ctx, a.in, out, cellDeps())
 		},
 	}
 }
