@@ -123,7 +123,7 @@ func TestALoadIsCalibratedByLoading(t *testing.T) {
 	deps := toyDeps()
 	deps.Noop = func() (engine.Engine, error) { return &countingEngine{gets: &gets, puts: &puts}, nil }
 	x := experiment(t, []string{"memory"}, []string{LoadWorkload})
-	x.Threads = []int{1}
+	x.Threads, x.Calibrate = []int{1}, time.Hour // the records end it
 	p, err := x.Plan()
 	if err != nil {
 		t.Fatal(err)
