@@ -58,6 +58,8 @@ type nativeLoop struct {
 	edges   edges
 	clock   clock
 	workers []*worker
+	values  *workloads.Values // shares its pool with all workers; nil: not made yet
+	rate    float64           // operations a second of a worker, as last run; 0: unknown
 }
 
 // newWorker returns a worker without a generator: it can load, not run.
@@ -78,7 +80,13 @@ func (l *nativeLoop) newWorker(id int) (*worker, error) {
 	}
 	w.scan.expect = make([]byte, 0, l.keys.MaxLen())
 	w.scan.last = make([]byte, 0, l.keys.MaxLen())
-	if w.values, err = spec.NewValues(PoolSeed, id); err != nil {
+	if l.values == nil {
+		l.values, err = spec.NewValues(PoolSeed, id)
+	}
+	if err == nil {
+		w.values, err = l.values.Worker(id)
+	}
+	if err != nil {
 		session.Close()
 		return nil, err
 	}
@@ -108,7 +116,11 @@ func closeSessions(workers []*worker) error {
 // Run performs the mix.
 func (l *nativeLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, error) {
 	l.Prepare(limits) // does nothing the second time
-	return l.phase(ctx, l.workers, limits, func(w *worker, p *phaseRun) { w.runOps(p) })
+	r, err := l.phase(ctx, l.workers, limits, func(w *worker, p *phaseRun) { w.runOps(p) })
+	if err == nil {
+		l.rate = r.OpsPerS() / float64(len(l.workers))
+	}
+	return r, err
 }
 
 // Prepare draws the operations of a Run. What is left over from the phase
@@ -117,9 +129,12 @@ func (l *nativeLoop) Prepare(limits Limits) {
 	room := tapeBudget / len(l.workers)
 	if quota := limits.Operations / uint64(len(l.workers)); limits.Operations > 0 && quota < uint64(room) {
 		room = int(quota) + 1
+	} else if l.rate == 0 {
+		room = min(room, firstTapes/len(l.workers))
 	} else if limits.Duration > 0 {
-		room = min(room, int(limits.Duration.Seconds()*tapeOpsPerSecond)+refillOps)
+		room = min(room, int(limits.Duration.Seconds()*l.rate*tapeSlack)+refillOps)
 	}
+	room = max(room, 1)
 	var draw sync.WaitGroup
 	for _, w := range l.workers {
 		draw.Go(func() { w.draw(room) })
@@ -127,9 +142,13 @@ func (l *nativeLoop) Prepare(limits Limits) {
 	draw.Wait()
 }
 
-// tapeOpsPerSecond is how many operations a worker is expected to do at most;
-// a faster one refills while its clock stands still.
-const tapeOpsPerSecond = 1 << 20
+// The first phase, usually the warm-up, has short tapes, all together of
+// firstTapes operations: they are refilled while their worker's clock stands
+// still. Later tapes hold what the phase before lets expect, and some more.
+const (
+	firstTapes = 1 << 19
+	tapeSlack  = 1.5
+)
 
 // phaseRun is what the workers of a running phase share, read only but for
 // stop.
@@ -255,7 +274,8 @@ func gather(workers []*worker, rows *collector, limits Limits, elapsed time.Dura
 			op.Service.Merge(h)
 		}
 	}
-	r.HarnessBytes += rows.memory()
+	_, shared := workers[0].values.Memory()
+	r.HarnessBytes += rows.memory() + shared
 	r.Series = rows.rows(limits.Name, elapsed)
 	return r
 }

@@ -111,7 +111,8 @@ func TestALoadKnowsItsSizeAndItsOwnMemory(t *testing.T) {
 	if err != nil || p.N() != 400 || (total != 400 && total != 0) {
 		t.Errorf("%d records are loaded, %d announced: %v", p.N(), total, err)
 	}
-	if least := 5 * l.(*nativeLoop).workers[0].values.Memory(); p.HarnessBytes < least {
+	own, shared := l.(*nativeLoop).workers[0].values.Memory()
+	if least := 5*own + shared; p.HarnessBytes < least {
 		t.Errorf("%d bytes are the harness's, its 5 workers' pools have %d", p.HarnessBytes, least)
 	}
 }
@@ -284,6 +285,24 @@ func TestTheSameSeedAndOneWorkerDoTheSameOperations(t *testing.T) {
 	}
 	if trace(1) == trace(2) {
 		t.Error("two seeds, one stream of operations")
+	}
+}
+
+func TestATapeIsAsLongAsThePhaseBeforeLetsExpect(t *testing.T) {
+	w := spec(t, "c", "recordcount=100")
+	l := openToy(t, newToy(), w, nil).(*nativeLoop)
+	l.Prepare(Limits{Duration: time.Hour})
+	if n := len(l.workers[0].tape); n != firstTapes/2 {
+		t.Errorf("the first tape has %d operations, want %d", n, firstTapes/2)
+	}
+	l.rate = 1e6
+	l.Prepare(Limits{Duration: time.Second})
+	if n := len(l.workers[0].tape); n != tapeSlack*1e6+refillOps {
+		t.Errorf("the tape of a second at a million a second has %d operations", n)
+	}
+	l.Prepare(Limits{Operations: 21})
+	if n := len(l.workers[1].tape); n < 11 {
+		t.Errorf("the tape of 21 operations of two workers has %d", n)
 	}
 }
 

@@ -61,10 +61,11 @@ func (w *worker) rotate(p *phaseRun, now int64) {
 	w.rows = p.rows.fresh(int((now - p.start) / p.interval))
 }
 
-// memory is what this worker has taken, in bytes.
+// memory is what this worker has taken for itself, in bytes.
 func (w *worker) memory() uint64 {
 	n := uint64(cap(w.tape)) * uint64(unsafe.Sizeof(workloads.Op(0)))
-	n += w.values.Memory()
+	own, _ := w.values.Memory()
+	n += own
 	for _, r := range w.kinds {
 		if r != nil {
 			n += uint64(unsafe.Sizeof(*r))

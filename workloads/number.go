@@ -17,7 +17,8 @@ func (v *Values) Number(record []byte) (number uint64, ok bool) {
 	return binary.LittleEndian.Uint64(record), true
 }
 
-// Memory returns the bytes that v has taken for pools and tables.
-func (v *Values) Memory() uint64 {
-	return uint64(len(v.pool) + len(v.work) + 4*len(v.lengths))
+// Memory returns the bytes that v has taken for itself, and those that it
+// shares with what Worker made of it.
+func (v *Values) Memory() (own, shared uint64) {
+	return uint64(len(v.work)), uint64(len(v.pool) + 4*len(v.lengths))
 }

@@ -26,6 +26,7 @@ type Values struct {
 	pool []byte // as made; what values are verified against
 	work []byte // a copy in which the latest value is stamped
 	rand dist.Rand
+	seed uint64
 
 	version uint64
 	fields  int // stamped values in a record
@@ -52,11 +53,7 @@ func (s *Spec) NewValues(poolSeed uint64, worker int) (*Values, error) {
 	if worker < 0 || worker >= 1<<16 {
 		return nil, fmt.Errorf("new values: worker %d is not in 0..65535", worker)
 	}
-	v := &Values{
-		rand:    dist.NewRand(dist.Derive(poolSeed, uint64(worker), streamValues)),
-		version: uint64(worker) << 48,
-		fields:  1, parts: s.Values.FieldCount,
-	}
+	v := &Values{seed: poolSeed, fields: 1, parts: s.Values.FieldCount}
 	fl := s.Values.FieldLength
 	if s.UpdateMode == UpdateField {
 		v.fields, v.parts = s.Values.FieldCount, 1
@@ -71,12 +68,30 @@ func (s *Spec) NewValues(poolSeed uint64, worker int) (*Values, error) {
 			v.lengths[i] = uint32(q.At((float64(i) + 0.5) / quantiles))
 		}
 	}
-	v.stamps = make([]span, 0, v.fields)
 	// A stamp at the last offset fits whatever the size of the value.
 	v.pool = newPool(poolSeed, poolBytes+max(s.MaxValue(), stampSize), s.Values.Compress)
-	v.work = bytes.Clone(v.pool)
-	v.saved = readStamp(v.work)
+	v.own(worker)
 	return v, nil
+}
+
+// own gives v the state that belongs to one worker.
+func (v *Values) own(worker int) {
+	v.rand = dist.NewRand(dist.Derive(v.seed, uint64(worker), streamValues))
+	v.version = uint64(worker) << 48
+	v.stamps = make([]span, 0, v.fields)
+	v.work = bytes.Clone(v.pool)
+	v.saved, v.at, v.turn = readStamp(v.work), 0, 0
+}
+
+// Worker returns the values of another worker: what NewValues would, but for
+// the memory, half of which is shared with v. The two may be used at once.
+func (v *Values) Worker(worker int) (*Values, error) {
+	if worker < 0 || worker >= 1<<16 {
+		return nil, fmt.Errorf("values: worker %d is not in 0..65535", worker)
+	}
+	other := *v
+	other.own(worker)
+	return &other, nil
 }
 
 // MaxValue returns the size of the largest value in bytes.

@@ -363,3 +363,40 @@ func FuzzVerifyRefusesOrAgrees(f *testing.F) {
 		}
 	})
 }
+
+func TestWorkersShareAPoolAndNothingElse(t *testing.T) {
+	for _, mode := range []string{"field", "blind"} {
+		s, err := Parse(Input{Preset: "A", Overrides: []string{"updatemode=" + mode}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := s.NewValues(9, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Next(1)
+		shared, err := first.Worker(3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone, err := s.NewValues(9, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range uint64(200) {
+			held := first.Next(n)
+			a, b := shared.Next(n), alone.Next(n)
+			if !bytes.Equal(a, b) {
+				t.Fatalf("%s: value %d of worker 3 depends on how it was made", mode, n)
+			}
+			for _, v := range [][]byte{held, a} {
+				if err := alone.Verify(n, v, true); err != nil {
+					t.Fatalf("%s: %v", mode, err)
+				}
+			}
+		}
+		if _, err := first.Worker(1 << 16); err == nil {
+			t.Error("worker 65536 was made")
+		}
+	}
+}
