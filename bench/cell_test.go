@@ -70,6 +70,8 @@ func TestACellIsFlaggedForWhatSpoilsIt(t *testing.T) {
 		{"", results.Cell{Engine: results.EngineInfo{Rail: true}, Quality: results.Quality{HarnessShare: num(1), HarnessNs: num(1), RefillShare: num(1)}}},
 		{"refill yellow", results.Cell{Quality: results.Quality{RefillShare: num(.06)}}},
 		{"errors red", results.Cell{Ops: map[string]*results.OpStats{"READ": {N: 9, Errors: 1}}}},
+		{"debt_start yellow", results.Cell{Debt: results.Debt{Start: engine.Known(6)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
+		{"", results.Cell{Debt: results.Debt{Start: engine.Known(5)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
 		{"debt yellow", results.Cell{Debt: results.Debt{TimedOut: true}}},
 		{"steal yellow", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), StealS: num(.11)}}},
 		{"", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), StealS: num(.1)}}},

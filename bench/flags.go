@@ -11,6 +11,7 @@ const (
 	harnessWarn  = 0.05 // share of an operation that is the harness
 	harnessBound = 0.20
 	refillWarn   = 0.05
+	debtWarn     = 0.05 // of the live bytes
 	stealWarn    = 0.05 // of the processor time used
 	unevenWarn   = 0.10 // share of the measured phase in which workers had ended
 	unevenFloor  = 0.05 // seconds of it
@@ -43,6 +44,10 @@ func flags(c *results.Cell) []results.Flag {
 	}
 	if failed > 0 {
 		add("errors", "red", "%d operations failed", failed)
+	}
+	start, known := c.Debt.Start.Value()
+	if live, ok := c.IO.LiveBytes.Value(); known && ok && float64(start) > debtWarn*float64(live) {
+		add("debt_start", "yellow", "background work was outstanding when the measured phase began: %d MiB", start>>20)
 	}
 	if c.Debt.TimedOut {
 		add("debt", "yellow", "background work was not done when settling timed out")

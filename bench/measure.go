@@ -8,11 +8,16 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"time"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
 	"github.com/kvbench/kvbench/workloads"
 )
+
+// loadSettle is how long the settling of a load that many cells share may take
+// at least.
+const loadSettle = 2 * time.Minute
 
 // prepare loads the data that later cells start from, and reports them. What
 // would not outlive this process each cell loads by itself.
@@ -25,7 +30,7 @@ func (r *cellRun) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	debt, _, err := r.settle(ctx)
+	debt, _, err := r.settle(ctx, max(r.spec.Settle, loadSettle), "after the load")
 	if err != nil {
 		return err
 	}
@@ -87,6 +92,13 @@ func (r *cellRun) measureLoad(ctx context.Context) error {
 func (r *cellRun) measureRun(ctx context.Context) error {
 	if r.spec.Loaded == nil && r.spec.Workload.Records > 0 {
 		if _, _, err := r.load(ctx, Timing{}); err != nil {
+			return err
+		}
+	}
+	if r.spec.Loaded != nil {
+		// An engine that opens its files finds a log to replay, tables to merge:
+		// what the load has left is not the workload's to pay for.
+		if _, _, err := r.settle(ctx, r.spec.Settle, "after opening, before the warm-up"); err != nil {
 			return err
 		}
 	}
@@ -183,7 +195,7 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 		r.finishIO()
 		return err
 	}
-	debt, written, err := r.settle(ctx)
+	debt, written, err := r.settle(ctx, r.spec.Settle, "after the measured phase")
 	r.cell.Debt.Settled, r.cell.Debt.SettleS, r.cell.Debt.TimedOut = debt.Settled, debt.SettleS, debt.TimedOut
 	r.cell.IO.SettleWriteBytes = written
 	r.finishIO()
@@ -240,16 +252,16 @@ func (r *cellRun) finishIO() {
 	}
 }
 
-// settle waits for background work, as long as the spec allows, and returns
-// the bytes that the process wrote meanwhile.
-func (r *cellRun) settle(ctx context.Context) (debt results.Debt, written engine.Count, err error) {
+// settle waits for background work, if the spec asks for it, most at the most,
+// and returns the bytes that the process wrote meanwhile.
+func (r *cellRun) settle(ctx context.Context, most time.Duration, when string) (debt results.Debt, written engine.Count, err error) {
 	if r.spec.Settle <= 0 {
 		return debt, written, nil
 	}
 	r.events.setPhase("settle")
 	before := readProcess("")
 	begin := r.since()
-	limit, cancel := context.WithTimeout(ctx, r.spec.Settle)
+	limit, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	r.emit(Message{Progress: &Progress{Phase: "settle"}})
 	err = r.target.Settle(limit)
@@ -265,7 +277,7 @@ func (r *cellRun) settle(ctx context.Context) (debt results.Debt, written engine
 	var m engine.Metrics
 	r.target.Metrics(&m)
 	debt.Settled = m.Work.DebtBytes
-	r.cell.Phases = append(r.cell.Phases, results.Phase{Name: "settle", StartS: begin, EndS: begin + took, OK: !debt.TimedOut})
+	r.cell.Phases = append(r.cell.Phases, results.Phase{Name: "settle", StartS: begin, EndS: begin + took, OK: !debt.TimedOut, Note: when})
 	return debt, readProcess("").writeBytes.Since(before.writeBytes), nil
 }
 
