@@ -113,7 +113,11 @@ func describe(run *Run, s *Setup, rows []Row) []string {
 
 // data says how much there is.
 func data(s *Setup) string {
-	text := humanCount(float64(s.Records)) + " records x " + plain(s.ValueBytes) + " B"
+	text := humanCount(float64(s.Records)) + " records x "
+	if s.Records == 0 {
+		text = "empty at the start, values of "
+	}
+	text += plain(s.ValueBytes) + " B"
 	if s.KeyFormat != "" {
 		text += ", keys " + s.KeyFormat
 	}
