@@ -12,7 +12,7 @@ import (
 const (
 	demoRecords   = "100k"
 	demoReps      = 4
-	demoDuration  = 600 * time.Millisecond
+	demoDuration  = 500 * time.Millisecond
 	demoWarmup    = 150 * time.Millisecond
 	demoSettle    = time.Second
 	demoInterval  = 100 * time.Millisecond
