@@ -2,10 +2,12 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"sort"
+	"unsafe"
 )
 
 // ErrLocked is wrapped by Lock when another holder has the file.
@@ -28,6 +30,14 @@ func (OS) Create(path string) (File, error) {
 func (OS) Open(path string) (File, error) { return open(path, os.O_RDONLY) }
 
 func (OS) OpenReadWrite(path string) (File, error) { return open(path, os.O_RDWR) }
+
+func (OS) OpenDirect(path string, dsync bool) (File, error) {
+	flag, err := directFlags(path, dsync)
+	if err != nil {
+		return nil, err
+	}
+	return open(path, flag)
+}
 
 func open(path string, flag int) (File, error) {
 	f, err := os.OpenFile(path, flag, fileMode)
@@ -95,3 +105,33 @@ func (f *osFile) Size() (int64, error) {
 }
 
 func (f *osFile) SyncData() error { return syncData(f.File) }
+
+func (f *osFile) Mmap(off int64, n int) (Mapping, error) {
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMapping(f.Name(), off, int64(n), size); err != nil {
+		return nil, err
+	}
+	return mapFile(f.File, off, n)
+}
+
+// checkMapping refuses what Mmap's contract excludes.
+func checkMapping(path string, off, n, size int64) error {
+	if off < 0 || n <= 0 || off%DirectAlign != 0 || off+n > size {
+		return &fs.PathError{
+			Op: "mmap", Path: path,
+			Err: fmt.Errorf("range [%d, %d) of %d bytes: %w", off, off+n, size, fs.ErrInvalid),
+		}
+	}
+	return nil
+}
+
+// AlignedBuffer returns n zero bytes at an address that is a multiple of
+// DirectAlign.
+func AlignedBuffer(n int) []byte {
+	p := make([]byte, n+DirectAlign)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(p)))) & (DirectAlign - 1)
+	return p[skip : skip+n : skip+n]
+}

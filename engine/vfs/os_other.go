@@ -14,3 +14,21 @@ func lockFile(f *os.File, _ bool) error {
 }
 
 func syncData(f *os.File) error { return f.Sync() }
+
+func unsupported(op, path string) error {
+	return &fs.PathError{Op: op, Path: path, Err: errors.ErrUnsupported}
+}
+
+func directFlags(path string, _ bool) (int, error) {
+	return 0, unsupported("open for direct I/O", path)
+}
+
+func (f *osFile) Preallocate(_, _ int64) error { return unsupported("preallocate", f.Name()) }
+
+func (f *osFile) PunchHole(_, _ int64) error { return unsupported("punch hole in", f.Name()) }
+
+func (f *osFile) Advise(Advice, int64, int64) {}
+
+func mapFile(f *os.File, _ int64, _ int) (Mapping, error) {
+	return nil, unsupported("mmap", f.Name())
+}

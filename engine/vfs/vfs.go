@@ -15,6 +15,12 @@ type FS interface {
 	Open(path string) (File, error)
 	// OpenReadWrite opens a file that exists, for reading and writing.
 	OpenReadWrite(path string) (File, error)
+	// OpenDirect opens a file that exists, for reading and writing past the
+	// page cache (O_DIRECT). Offsets, lengths and the addresses of buffers
+	// must be multiples of DirectAlign (see AlignedBuffer). With dsync every
+	// write is durable when it returns (O_DSYNC), as if by SyncData. A file
+	// system that cannot do it returns errors.ErrUnsupported.
+	OpenDirect(path string, dsync bool) (File, error)
 
 	// Remove deletes a file or an empty directory.
 	Remove(path string) error
@@ -58,4 +64,52 @@ type File interface {
 	// SyncData does so for bytes, and for the length as far as reading them
 	// back needs it (fdatasync).
 	SyncData() error
+
+	// Preallocate reserves space for [off, off+n), so that writing there does
+	// not run out of it. Neither content nor length changes. Where the file
+	// system cannot do it the error is errors.ErrUnsupported.
+	Preallocate(off, n int64) error
+	// PunchHole gives the space of [off, off+n) back; it reads as zeros from
+	// then on. The length does not change. Where the file system cannot do it
+	// the error is errors.ErrUnsupported.
+	PunchHole(off, n int64) error
+
+	// Mmap maps [off, off+n) for reading. The range must lie within the file,
+	// and off be a multiple of DirectAlign. The mapping shows later writes;
+	// touching what a later Truncate cut off kills the process. It outlives
+	// Close of the file. Where it cannot be done the error is
+	// errors.ErrUnsupported.
+	Mmap(off int64, n int) (Mapping, error)
+
+	// Advise tells how [off, off+n) will be used; n of 0 means to the end. It
+	// may change speed, never content, so that there is nothing to fail.
+	Advise(a Advice, off, n int64)
 }
+
+// Mapping is a part of a file as memory.
+type Mapping interface {
+	// Bytes may be read until Close, and never written.
+	Bytes() []byte
+	// Close unmaps; nobody may be reading. A second call does nothing.
+	Close() error
+}
+
+// DirectAlign is the alignment that direct I/O and Mmap ask for, in bytes.
+const DirectAlign = 4096
+
+// Advice is how a range of a file will be used.
+type Advice uint8
+
+const (
+	// Sequential: read ahead more than usual.
+	Sequential Advice = iota
+	// Random: do not read ahead.
+	Random
+	// WillNeed: start to read it in.
+	WillNeed
+	// DontNeed: drop it from the page cache, if it is clean.
+	DontNeed
+	// WriteBack: start to write dirty pages, without waiting. It makes
+	// nothing durable; it spreads the work of a later sync.
+	WriteBack
+)
