@@ -1,0 +1,2 @@
+// Package offheap is memory that the Go collector does not look at.
+package offheap
