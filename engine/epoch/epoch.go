@@ -72,29 +72,25 @@ type Guard struct {
 // A pin holds up all garbage of the domain, so it should last for one
 // operation; what needs longer takes a reference of its own.
 func (d *Domain) Pin() Guard {
-	e := d.epoch.Load()
-	count := &d.stripes[here()].pinned[e&1]
-	count.Add(1)
-	if d.epoch.Load() == e {
-		return Guard{count}
+	for {
+		g := d.publish(d.epoch.Load())
+		if g.count != nil {
+			return g
+		}
 	}
-	return d.pinAgain(count)
 }
 
-// pinAgain is Pin after the epoch moved on between reading and publishing.
-//
-//go:noinline
-func (d *Domain) pinAgain(stale *atomic.Int64) Guard {
-	for {
-		stale.Add(-1)
-		e := d.epoch.Load()
-		count := &d.stripes[here()].pinned[e&1]
-		count.Add(1)
-		if d.epoch.Load() == e {
-			return Guard{count}
-		}
-		stale = count
+// publish counts a guard of epoch e, unless the epoch is another by then: then
+// it takes the count back and returns the zero Guard. Meanwhile the count may
+// have held up an advance, no more.
+func (d *Domain) publish(e uint64) Guard {
+	g := Guard{&d.stripes[here()].pinned[e&1]}
+	g.count.Add(1)
+	if d.epoch.Load() != e {
+		g.count.Add(-1)
+		g.count = nil
 	}
+	return g
 }
 
 // Unpin ends the pin: what was reached under it must not be touched any more.
@@ -112,15 +108,28 @@ func here() uint64 {
 	return uint64(uintptr(unsafe.Pointer(&x))>>minStackBits) * golden >> (64 - stripeBits)
 }
 
-// advance moves from epoch e to e+1 if nobody is pinned in e-1. It reports
-// whether the epoch is now beyond e.
+// advance moves on by one epoch, unless readers of the one before the present
+// are left. It reports whether the epoch is beyond the one it found.
 func (d *Domain) advance() bool {
 	e := d.epoch.Load()
-	for i := range d.stripes {
-		if d.stripes[i].pinned[(e+1)&1].Load() != 0 {
-			return d.epoch.Load() != e
-		}
+	if !d.left(e) {
+		return d.epoch.Load() != e
 	}
-	d.epoch.CompareAndSwap(e, e+1) // or another was faster
+	d.move(e)
 	return true
 }
+
+// left reports whether nobody is pinned in epoch e-1. It must be called when
+// e has begun.
+func (d *Domain) left(e uint64) bool {
+	for i := range d.stripes {
+		if d.stripes[i].pinned[(e+1)&1].Load() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// move begins epoch e+1, if e is still the present one. The caller has seen
+// left(e).
+func (d *Domain) move(e uint64) { d.epoch.CompareAndSwap(e, e+1) }
