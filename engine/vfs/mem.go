@@ -48,17 +48,18 @@ import (
 // bytes durable, all cuts, and a length that reaches its end. Neither makes
 // the name durable. Preallocate changes nothing that a crash could show.
 //
-// Names: each operation on names survives or not, apart from all others, but
-// for these rules. A rename is one piece, and a file never goes by no name
-// because of it, or by both. An operation on a name that the crash has given
-// to another file, or to none, because an earlier operation did not survive,
-// does not survive either: Rename and Remove of a file whose creation did
-// not. A rename between directories is one piece until SyncDir of the one
-// makes that half durable; the other half is then a piece of its own, so that
-// the file may go by both names, or, where the old directory was synced
-// first, by none. (A directory that moves is always one piece.) SyncDir makes
-// the names in a directory durable, but neither the directory's own name, nor
-// what the files hold. A file without a name is gone whatever was synced; one
+// Names: each operation on names survives or not, apart from those on other
+// names. On the same name order holds: an operation survives only if what it
+// found under its names is what the survivors before it left there. (A file
+// whose creation is lost was not renamed either, and a new file does not take
+// a name from one that the crash has not moved away.) A rename is one piece,
+// so that it leaves the old name or the new one, not both, nor none. Between
+// directories it is one piece until SyncDir of the one makes that half
+// durable; the other half is then a piece of its own, so that the file may go
+// by both names or, where the old directory was synced first, by none. (A
+// directory that moves is always one piece.) SyncDir makes the names in a
+// directory durable, but neither the directory's own name, nor what the files
+// hold. A file without a name is gone whatever was synced; one
 // whose removal did not survive is back.
 //
 // # Costs

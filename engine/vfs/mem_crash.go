@@ -97,7 +97,7 @@ func (m *Mem) survivingNames(ch chooser) func(dir *inode) map[string]*inode {
 		return dir.synced
 	}
 	for _, a := range m.atoms {
-		if !ch.name() || !applies(a, names) {
+		if !applies(a, names) || !ch.name() {
 			continue
 		}
 		for _, x := range a {
@@ -111,10 +111,11 @@ func (m *Mem) survivingNames(ch chooser) func(dir *inode) map[string]*inode {
 }
 
 // applies says whether an operation can have survived, given which earlier
-// ones did: its file goes by the name, and no directory moves into itself.
+// ones did: its names are as it found them, and no directory moves into
+// itself.
 func applies(a atom, names func(*inode) map[string]*inode) bool {
 	for _, x := range a {
-		if x.subject && names(x.dir)[x.name] != x.was {
+		if names(x.dir)[x.name] != x.was {
 			return false
 		}
 	}
@@ -140,6 +141,20 @@ func (c *contents) survive(m *Mem, ch chooser) contents {
 }
 
 func (c *contents) survivingLength(cuts int, ch chooser) int64 {
+	legal := c.legalLengths(cuts)
+	i := ch.length(len(legal))
+	size := legal[i].size
+	if blocks := blocksBetween(legal, i); blocks > 0 {
+		if j := ch.block(blocks + 1); j > 0 {
+			size = (legal[i-1].size/pageSize + int64(j)) * pageSize
+		}
+	}
+	return size
+}
+
+// legalLengths are those of a crash that so many cuts survive. The first is
+// the one that no growth survives.
+func (c *contents) legalLengths(cuts int) []length {
 	legal := []length{{c.baseSize, 0, byTruncate}}
 	for _, l := range c.lengths {
 		if l.how == byCut {
@@ -150,52 +165,39 @@ func (c *contents) survivingLength(cuts int, ch chooser) int64 {
 		}
 		legal = append(legal, l)
 	}
-	i := ch.length(len(legal))
-	size := legal[i].size
-	if legal[i].how == byWrite && i > 0 {
-		before := legal[i-1].size
-		blocks := (size-1)/pageSize - before/pageSize
-		if j := ch.block(int(blocks) + 1); j > 0 {
-			size = (before/pageSize + int64(j)) * pageSize
-		}
+	return legal
+}
+
+// blocksBetween counts the ends of blocks between length i and the one before
+// it, at which the file may end too.
+func blocksBetween(legal []length, i int) int {
+	if i == 0 || legal[i].how != byWrite {
+		return 0
 	}
-	return size
+	return int((legal[i].size-1)/pageSize - legal[i-1].size/pageSize)
 }
 
 // survivingPage decides about the sectors of page n and changes them in t.
 func (c *contents) survivingPage(m *Mem, ch chooser, n int64, cuts int, t *tree, token uint64) {
-	d, now := c.dirty[n], c.now.get(n)
-	limit := int32(math.MaxInt32)
-	for i, k := range c.cuts[cuts:] {
-		if first, end := k.freed(); first <= n && n < end {
-			limit = int32(cuts + i)
-			break
-		}
-	}
+	d, now, limit := c.dirty[n], c.now.get(n), c.limit(n, cuts)
 	var picks [sectorsPerPage]struct {
-		versions []version // data of nil is the newest
+		versions []version
 		a, b, at int
 	}
 	newest := 0 // sectors that survive as they are
-	for s := range sectorsPerPage {
+	for s := range picks {
 		x := &picks[s]
-		if d.old != nil {
-			x.versions = legalVersions(d.old[s], limit)
-		}
-		live := d.live&(1<<s) != 0 && d.since[s] <= limit
-		if live {
-			x.versions = append(x.versions[:len(x.versions):len(x.versions)], version{cuts: d.since[s]})
-		}
-		if len(x.versions) == 0 {
+		if x.versions = d.legalVersions(s, limit); len(x.versions) == 0 {
 			continue
 		}
 		m.work.sectorsDecided++
 		x.a, x.b, x.at = ch.sector(len(x.versions) + 1)
-		if live && x.a == len(x.versions) && x.a == x.b && int(d.since[s]) >= cuts {
+		last := x.versions[len(x.versions)-1]
+		if last.data == nil && x.a == len(x.versions) && x.a == x.b && int(last.cuts) >= cuts {
 			newest++
 		}
 	}
-	if newest == sectorsPerPage && now != nil {
+	if newest == sectorsPerPage {
 		t.share(n, now, token)
 		c.token = m.newToken()
 		return
@@ -213,14 +215,35 @@ func (c *contents) survivingPage(m *Mem, ch chooser, n int64, cuts int, t *tree,
 	}
 }
 
-// legalVersions are those that were written before the block was freed by a
-// cut that did not survive.
-func legalVersions(old []version, limit int32) []version {
-	i := 0
-	for i < len(old) && old[i].cuts <= limit {
-		i++
+// limit is how many cuts may have been made before a version of page n was
+// written: when a cut that frees the page did not survive, nothing that was
+// written later is in its place.
+func (c *contents) limit(n int64, cuts int) int32 {
+	for i, k := range c.cuts[cuts:] {
+		if first, end := k.freed(); first <= n && n < end {
+			return int32(cuts + i)
+		}
 	}
-	return old[:i]
+	return math.MaxInt32
+}
+
+// legalVersions are those of sector s within the limit, in order. The data of
+// the newest are nil: they are in the file.
+func (d *dirtyPage) legalVersions(s int, limit int32) []version {
+	var legal []version
+	if d.old != nil {
+		legal = d.old[s]
+		for i, v := range legal {
+			if v.cuts > limit {
+				legal = legal[:i]
+				break
+			}
+		}
+	}
+	if d.live&(1<<s) != 0 && d.since[s] <= limit {
+		legal = append(legal[:len(legal):len(legal)], version{cuts: d.since[s]})
+	}
+	return legal
 }
 
 // version returns the content i of the sector at off: 0 is what t holds.

@@ -71,10 +71,10 @@ func (f *memFile) check(write bool) error {
 func (f *memFile) checkRange(write bool, off int64, p []byte) error {
 	err := f.check(write)
 	switch {
-	case err != nil:
-		return err
 	case off < 0:
 		return errors.New("negative offset")
+	case err != nil:
+		return err
 	case write && off > maxFileSize-int64(len(p)):
 		return syscall.EFBIG
 	case f.direct && len(p) > 0 && (off|int64(len(p))|int64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))))%DirectAlign != 0:

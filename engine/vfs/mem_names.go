@@ -18,9 +18,6 @@ type naming struct {
 	dir      *inode
 	name     string
 	was, now *inode
-	// subject says that the operation was on the file that went by this name:
-	// it survives only if that file still does.
-	subject bool
 }
 
 // clean returns the names on the way from the root, separated by slashes.
@@ -134,7 +131,7 @@ func (m *Mem) Remove(path string) error {
 		case len(n.names) > 0:
 			return syscall.ENOTEMPTY
 		}
-		m.do(naming{dir: dir, name: name, was: n, subject: true})
+		m.do(naming{dir: dir, name: name, was: n})
 		return nil
 	}))
 }
@@ -154,7 +151,7 @@ func (m *Mem) RemoveAll(path string) error {
 		}
 		if n := dir.names[name]; n != nil {
 			m.empty(n)
-			m.do(naming{dir: dir, name: name, was: n, subject: true})
+			m.do(naming{dir: dir, name: name, was: n})
 		}
 		return nil
 	}))
@@ -164,7 +161,7 @@ func (m *Mem) empty(dir *inode) {
 	for _, name := range slices.Sorted(maps.Keys(dir.names)) {
 		n := dir.names[name]
 		m.empty(n)
-		m.do(naming{dir: dir, name: name, was: n, subject: true})
+		m.do(naming{dir: dir, name: name, was: n})
 	}
 }
 
@@ -175,27 +172,25 @@ func (m *Mem) Rename(from, to string) error {
 		if err != nil {
 			return err
 		}
-		n := dir.names[name]
-		if n == nil {
-			return syscall.ENOENT
-		}
 		toDir, toName, err := m.parent(to)
 		if err != nil {
 			return err
 		}
-		old := toDir.names[toName]
+		n, old := dir.names[name], toDir.names[toName]
 		switch {
-		case old == n && (!n.isDir() || dir == toDir && name == toName):
+		case n == nil:
+			return syscall.ENOENT
+		case old == n && !n.isDir():
 			return nil
 		case old != nil && old.isDir():
 			return syscall.EEXIST
-		case n.isDir() && old != nil:
-			return syscall.ENOTDIR
 		case n.isDir() && inside(n, toDir):
 			return syscall.EINVAL
+		case n.isDir() && old != nil:
+			return syscall.ENOTDIR
 		}
 		m.do(
-			naming{dir: dir, name: name, was: n, subject: true},
+			naming{dir: dir, name: name, was: n},
 			naming{dir: toDir, name: toName, was: old, now: n},
 		)
 		return nil
@@ -312,11 +307,10 @@ func (m *Mem) SyncDir(dir string) error {
 func (m *Mem) syncNames(dir *inode) {
 	kept := m.atoms[:0]
 	for _, a := range m.atoms {
-		if i := slices.IndexFunc(a, func(x naming) bool { return x.dir == dir }); i >= 0 && len(a) == 2 && movesDir(a) {
-			far := a[1-i]
+		if far := farEnd(a, dir); far != nil {
 			kept = forget(kept, func(x naming) bool { return x.dir == far.dir && x.name == far.name })
 			setName(far.dir.synced, far.name, far.now)
-			a = a[i : i+1]
+			a = slices.DeleteFunc(a, func(x naming) bool { return x.dir == far.dir })
 		}
 		var rest atom
 		for _, x := range a {
@@ -332,6 +326,20 @@ func (m *Mem) syncNames(dir *inode) {
 	}
 	clear(m.atoms[len(kept):])
 	m.atoms = kept
+}
+
+// farEnd returns the other half of a directory's move from or to dir.
+func farEnd(a atom, dir *inode) *naming {
+	if len(a) != 2 || !movesDir(a) || a[0].dir == a[1].dir {
+		return nil
+	}
+	switch dir {
+	case a[0].dir:
+		return new(a[1])
+	case a[1].dir:
+		return new(a[0])
+	}
+	return nil
 }
 
 func movesDir(a atom) bool { return a[1].now != nil && a[1].now.isDir() }
