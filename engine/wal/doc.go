@@ -1,0 +1,3 @@
+// Package wal is a write-ahead log. It knows no engine: records are bytes with
+// a kind.
+package wal

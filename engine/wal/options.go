@@ -1,0 +1,129 @@
+package wal
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// Options are fixed while a log is open and may differ at each Open. The zero
+// value is what most callers want.
+type Options struct {
+	// SegmentBytes is the size of a full segment; 0 means 64 MiB. The first
+	// segments of a log are smaller (1 MiB, then four times the one before),
+	// so that opening a log costs little. Records longer than a segment get
+	// one of their own. Less: space comes back in smaller steps. More: fewer
+	// files.
+	SegmentBytes int64
+
+	// Fill is what is done to segments before they are written.
+	Fill Fill
+
+	// Recycle is how many pruned segments are kept to be written again, which
+	// spares the zero-fill; 0 means none. Callers that prune as fast as they
+	// append (memtables) want 1 or 2.
+	Recycle int
+
+	// Commit chooses who writes and syncs.
+	Commit Commit
+
+	// BufferBytes is how much may be appended before it is handed to the
+	// kernel without anybody waiting for it; 0 means 1 MiB.
+	BufferBytes int
+
+	// AlignBytes, if not 0, pads each write to a multiple of it (a power of
+	// two up to 4096), so that no block is written twice. It costs space, and
+	// buys safety on devices that tear a block that was durable before.
+	AlignBytes int
+
+	// Direct writes past the page cache, each write durable by itself
+	// (O_DIRECT|O_DSYNC). A write without a wait for durability is then as
+	// slow as one with it.
+	Direct bool
+
+	// From is where the caller's state begins: records before it are not
+	// delivered, and segments before its segment are not looked at.
+	From LSN
+
+	// ReadOnly delivers the records and changes nothing. Only ReadAt, Segments
+	// and Close work then.
+	ReadOnly bool
+}
+
+// Fill is what is done to a segment before it is written. Syncing a write into
+// blocks that have been written before needs no journal commit of the file
+// system, which is a quarter to a third of the latency of an append.
+type Fill uint8
+
+const (
+	// FillAuto is FillZero while callers wait for durability, else FillNone.
+	FillAuto Fill = iota
+	// FillZero writes zeros and syncs them, in the background.
+	FillZero
+	// FillReserve reserves the space, which keeps a segment in one piece.
+	FillReserve
+	// FillNone lets the file grow.
+	FillNone
+)
+
+// Commit is who does the work that many wait for.
+type Commit uint8
+
+const (
+	// CommitAuto is CommitHandOff, or CommitFlusher while many wait.
+	CommitAuto Commit = iota
+	// CommitHandOff: the first who waits, who then tells the next.
+	CommitHandOff
+	// CommitFlusher: a goroutine of the log.
+	CommitFlusher
+)
+
+// crowdedWaiters is when CommitAuto turns to the flusher.
+const crowdedWaiters = 32
+
+func (c Commit) crowd() int {
+	switch c {
+	case CommitHandOff:
+		return neverFlusher
+	case CommitFlusher:
+		return alwaysFlusher
+	}
+	return crowdedWaiters
+}
+
+const (
+	defaultSegmentBytes = 64 << 20
+	minSegmentBytes     = 2 * headerBytes
+	maxSegmentBytes     = 2 << 30
+	firstSegmentBytes   = 1 << 20
+	segmentGrowth       = 4
+	defaultBufferBytes  = 1 << 20
+)
+
+// withDefaults returns o with zeros replaced, or says which field is wrong.
+func (o Options) withDefaults() (Options, error) {
+	if o.SegmentBytes == 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.BufferBytes == 0 {
+		o.BufferBytes = defaultBufferBytes
+	}
+	switch {
+	case o.SegmentBytes < minSegmentBytes || o.SegmentBytes > maxSegmentBytes:
+		return o, fmt.Errorf("wal: SegmentBytes is %d, must be %d to %d", o.SegmentBytes, minSegmentBytes, maxSegmentBytes)
+	case o.Fill > FillNone:
+		return o, fmt.Errorf("wal: Fill is %d, must be at most %d", o.Fill, FillNone)
+	case o.Commit > CommitFlusher:
+		return o, fmt.Errorf("wal: Commit is %d, must be at most %d", o.Commit, CommitFlusher)
+	case o.Recycle < 0:
+		return o, fmt.Errorf("wal: Recycle is %d, must not be negative", o.Recycle)
+	case o.BufferBytes < 0:
+		return o, fmt.Errorf("wal: BufferBytes is %d, must not be negative", o.BufferBytes)
+	case o.AlignBytes < 0 || o.AlignBytes > headerBytes || bits.OnesCount(uint(o.AlignBytes)) > 1 || o.AlignBytes%recordAlign != 0:
+		return o, fmt.Errorf("wal: AlignBytes is %d, must be 0 or a power of two from %d to %d", o.AlignBytes, recordAlign, headerBytes)
+	}
+	if o.AlignBytes == recordAlign { // records are aligned so anyway
+		o.AlignBytes = 0
+	}
+	o.SegmentBytes &^= headerBytes - 1
+	return o, nil
+}

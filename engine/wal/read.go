@@ -1,0 +1,138 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+
+	"github.com/kvbench/kvbench/engine/vfs"
+)
+
+// ReadAt appends the payload of the record at lsn to dst, and returns its
+// kind. It finds what was appended also before it was written. Where no record
+// of the caller starts it is ErrNoRecord, or ErrDamage if there was one.
+func (l *Log) ReadAt(dst []byte, lsn LSN) (kind uint8, payload []byte, err error) {
+	l.mu.Lock()
+	s, err := l.find(lsn)
+	if err == nil && lsn.Offset() >= s.written.Load() {
+		kind, payload, err = l.readBuffered(dst, s, lsn.Offset())
+		l.mu.Unlock()
+		return kind, payload, err
+	}
+	var file vfs.File
+	if err == nil {
+		file, err = l.reader(s)
+	}
+	l.mu.Unlock()
+	if err == nil {
+		kind, payload, err = readRecord(dst, s, file, lsn.Offset())
+	}
+	if err != nil {
+		if errors.Is(err, fs.ErrClosed) {
+			err = ErrNoRecord // pruned meanwhile
+		}
+		return 0, dst, fmt.Errorf("read log at %v: %w", lsn, err)
+	}
+	return kind, payload, nil
+}
+
+// find returns the segment that lsn is in. mu is held.
+func (l *Log) find(lsn LSN) (*segment, error) {
+	if l.closed {
+		return nil, ErrClosed
+	}
+	for i := len(l.segments) - 1; i >= 0; i-- {
+		s := l.segments[i]
+		if s.id != lsn.Segment() {
+			continue
+		}
+		end := s.end
+		if s == l.current() {
+			end = l.off
+		}
+		if s.examined && lsn.Offset() >= end || lsn.Offset() < headerBytes {
+			break
+		}
+		return s, nil
+	}
+	return nil, ErrNoRecord
+}
+
+// reader returns a file to read s with. mu is held.
+func (l *Log) reader(s *segment) (vfs.File, error) {
+	if s.read == nil { // it is from before Options.From
+		f, err := l.logFS.Open(s.path)
+		if err != nil {
+			return nil, err
+		}
+		s.read = f
+	}
+	return s.read, nil
+}
+
+// readBuffered reads what no write has finished with. mu is held.
+func (l *Log) readBuffered(dst []byte, s *segment, off int64) (uint8, []byte, error) {
+	for _, chunks := range [][]chunk{l.pending, l.writing} {
+		for i := range chunks {
+			c := &chunks[i]
+			if c.seg != s || off < c.off || off+recordHeaderBytes > c.off+int64(len(c.buf)) {
+				continue
+			}
+			p := c.buf[off-c.off:]
+			h := (*recordHeader)(p)
+			p = p[recordHeaderBytes:]
+			if int(h.length()) <= len(p) && h.kind() <= MaxKind && h.intact(p[:h.length()], off) {
+				return h.kind(), append(dst, p[:h.length()]...), nil
+			}
+		}
+	}
+	return 0, dst, fmt.Errorf("read log at %v: %w", lsnOf(s.id, off), ErrNoRecord)
+}
+
+// guessBytes is read with the header, in the hope that it is all.
+const guessBytes = 512
+
+// readRecord reads a record from a file.
+func readRecord(dst []byte, s *segment, file io.ReaderAt, off int64) (uint8, []byte, error) {
+	base := len(dst)
+	want := max(guessBytes, cap(dst)-base)
+	dst = grown(dst, want)
+	n, err := file.ReadAt(dst[base:base+want], off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, nil, err
+	}
+	if n < recordHeaderBytes {
+		return 0, nil, ErrNoRecord
+	}
+	var h recordHeader
+	copy(h[:], dst[base:])
+	if h.id() != s.id || !validKind(h.kind()) || h.kind() > MaxKind || h.length() > MaxPayload {
+		return 0, nil, ErrNoRecord
+	}
+	length := int(h.length())
+	got := copy(dst[base:base+want], dst[base+recordHeaderBytes:base+n])
+	if got < length {
+		dst = grown(dst[:base+got], length-got)
+		n, err := file.ReadAt(dst[base+got:base+length], off+recordHeaderBytes+int64(got))
+		if n < length-got {
+			return 0, nil, damageOr(err, s, off, "the file ends in the record")
+		}
+	}
+	payload := dst[base : base+length]
+	if !h.intact(payload, off) {
+		return 0, nil, &DamageError{s.path, off, "the checksum is wrong"}
+	}
+	return h.kind(), dst[:base+length], nil
+}
+
+func damageOr(err error, s *segment, off int64, detail string) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return &DamageError{s.path, off, detail}
+	}
+	return err
+}
+
+// grown returns p with n bytes more, whatever they are.
+func grown(p []byte, n int) []byte { return slices.Grow(p, n)[:len(p)+n] }

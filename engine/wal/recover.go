@@ -1,0 +1,325 @@
+package wal
+
+import (
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kvbench/kvbench/engine/vfs"
+)
+
+// Open opens the log in dir, which must exist, and recovers it: each is called
+// with every whole record from o.From on, in order. What a crash may have left
+// half done is cut off; where something is missing that was durable, the error
+// wraps ErrDamage. each may keep nothing of the payload, and its error ends
+// Open.
+//
+// Nobody else may have the log open; that is for the caller to see to.
+func Open(fsys vfs.FS, dir string, o Options, each func(Record) error) (*Log, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{fsys: fsys, logFS: vfs.Classed(fsys, vfs.Log), dir: dir, o: o}
+	l.writes = newGroup(o.Commit.crowd(), l.write)
+	l.syncs = newGroup(o.Commit.crowd(), l.sync)
+	r := &recovery{l: l, each: each}
+	if err := r.run(); err != nil {
+		r.closeFiles()
+		return nil, fmt.Errorf("open log in %s: %w", dir, err)
+	}
+	r.adopt()
+	if !o.ReadOnly {
+		l.stop, l.prepare = make(chan struct{}), make(chan struct{}, 1)
+		l.advance, l.drain = make(chan struct{}, 1), make(chan struct{}, 1)
+		l.startBackground()
+		if err := r.resume(); err != nil {
+			l.endBackground()
+			r.closeFiles()
+			return nil, fmt.Errorf("open log in %s: %w", dir, err)
+		}
+	}
+	return l, nil
+}
+
+// recovery is what Open finds. It reads everything before it changes anything.
+type recovery struct {
+	l    *Log
+	each func(Record) error
+
+	temps []string // files that a crash left behind
+	older []uint32 // segments before From's, not looked at
+	found []*segment
+	used  map[uint32]*segment // those with a link
+	chain []*segment          // the log, oldest first
+
+	end   int64 // of the log, in the last of chain
+	clean bool  // the log was closed
+	seal  uint32
+}
+
+func (r *recovery) run() error {
+	if err := r.list(); err != nil {
+		return err
+	}
+	if err := r.walk(); err != nil {
+		return err
+	}
+	return r.scan()
+}
+
+// list opens what is there and reads which segments are in use.
+func (r *recovery) list() error {
+	names, err := r.l.fsys.List(r.l.dir)
+	if err != nil {
+		return err
+	}
+	r.used = map[uint32]*segment{}
+	for _, name := range names {
+		id, ok := segmentID(name)
+		switch {
+		case ok && id < r.l.o.From.Segment():
+			r.older = append(r.older, id)
+		case ok:
+			if err := r.look(id); err != nil {
+				return err
+			}
+		case name == prepareName || strings.HasPrefix(name, recyclePrefix) && strings.HasSuffix(name, tempSuffix):
+			r.temps = append(r.temps, filepath.Join(r.l.dir, name))
+		}
+	}
+	return nil
+}
+
+func (r *recovery) look(id uint32) error {
+	s, err := r.l.openSegment(id)
+	if err != nil {
+		return err
+	}
+	r.found = append(r.found, s)
+	var h segmentHeader
+	if s.size < headerBytes {
+		return &DamageError{s.path, -1, fmt.Sprintf("segment of %d bytes, its header has %d", s.size, headerBytes)}
+	}
+	if err := readFull(s, h[:], 0); err != nil {
+		return err
+	}
+	if err := h.check(id); err != nil {
+		return &DamageError{s.path, 0, err.Error()}
+	}
+	in := r.scanner(s, headerBytes)
+	rec, payload, _, err := in.next()
+	if err != nil {
+		return err
+	}
+	if rec == nil || rec.kind() != kindLink {
+		return nil
+	}
+	if s.link, err = decodeLink(payload); err != nil {
+		return &DamageError{s.path, headerBytes, err.Error()}
+	}
+	if s.link.prev >= id {
+		return &DamageError{s.path, headerBytes, fmt.Sprintf("segment %d says that it continues segment %d", id, s.link.prev)}
+	}
+	r.used[id] = s
+	return nil
+}
+
+func readFull(s *segment, p []byte, off int64) error {
+	n, err := s.read.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	return err
+}
+
+func (r *recovery) scanner(s *segment, off int64) *scanner {
+	return &scanner{file: s.read, id: s.id, off: off, size: s.size}
+}
+
+// walk finds the chain: back from the newest segment in use, link by link.
+func (r *recovery) walk() error {
+	if len(r.used) == 0 {
+		return r.walkNothing()
+	}
+	newest := r.found[0]
+	for _, s := range r.found {
+		if r.used[s.id] != nil {
+			newest = s
+		}
+	}
+	from := r.l.o.From.Segment()
+	for s := newest; ; {
+		r.chain = append(r.chain, s)
+		prev := s.link.prev
+		if prev == 0 || prev < from {
+			break
+		}
+		if s = r.used[prev]; s == nil {
+			if err := r.mayBePruned(prev); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	slices.Reverse(r.chain)
+	return nil
+}
+
+// walkNothing accepts a log in which nothing was written.
+func (r *recovery) walkNothing() error {
+	if from := r.l.o.From; from != 0 {
+		return &DamageError{r.l.dir, -1, fmt.Sprintf("segment %d is missing, the log should go on at %v", from.Segment(), from)}
+	}
+	return r.checkUnused(0)
+}
+
+// mayBePruned says whether segment id may be gone. Segments are pruned oldest
+// first, so that one before it would have to be gone too.
+func (r *recovery) mayBePruned(id uint32) error {
+	path := filepath.Join(r.l.dir, segmentName(id))
+	if from := r.l.o.From; from != 0 && from.Segment() <= id {
+		return &DamageError{path, -1, fmt.Sprintf("segment is missing, the log is needed from %v on", from)}
+	}
+	for _, s := range r.found {
+		if s.id == id {
+			return &DamageError{path, headerBytes, "the first record of the segment is not whole"}
+		}
+		if s.id < id {
+			return &DamageError{path, -1, fmt.Sprintf("segment is missing, though segment %d is there", s.id)}
+		}
+	}
+	return nil
+}
+
+// checkUnused looks into the segments above id that are not in use. A record
+// there that claims anything means that the link before it was durable.
+func (r *recovery) checkUnused(id uint32) error {
+	for _, s := range r.found {
+		if s.id <= id || r.used[s.id] != nil {
+			continue
+		}
+		durable, err := r.scanner(s, headerBytes).claimed(headerBytes)
+		if err != nil {
+			return err
+		}
+		if durable > headerBytes {
+			return &DamageError{s.path, headerBytes, "the first record of the segment is not whole, though it was durable"}
+		}
+	}
+	return nil
+}
+
+// scan delivers the records of the chain and finds its end.
+func (r *recovery) scan() error {
+	for i, s := range r.chain {
+		limit := s.size
+		last := i == len(r.chain)-1
+		if !last {
+			limit = r.chain[i+1].link.end
+		}
+		in := r.scanner(s, headerBytes)
+		in.size = min(limit, s.size)
+		why, err := r.deliver(s, in)
+		if err != nil {
+			return err
+		}
+		if !last && in.off == limit {
+			s.end = limit
+			s.written.Store(limit)
+			continue
+		}
+		return r.endAt(i, in.off, why)
+	}
+	return nil
+}
+
+// deliver calls each until there is no whole record, and returns what is there
+// instead.
+func (r *recovery) deliver(s *segment, in *scanner) (why string, err error) {
+	for {
+		at := in.off
+		h, payload, why, err := in.next()
+		if err != nil {
+			return "", err
+		}
+		if h == nil {
+			return why, nil
+		}
+		if h.kind() != kindPad {
+			r.clean, r.seal = h.kind() == kindClose, 0
+		}
+		if h.kind() == kindSeal && len(payload) == 4 {
+			r.seal = binary.LittleEndian.Uint32(payload)
+		}
+		lsn := lsnOf(s.id, at)
+		if h.kind() > MaxKind || lsn < r.l.o.From || r.each == nil {
+			continue
+		}
+		if err := r.each(Record{lsn, h.kind(), payload}); err != nil {
+			return "", err
+		}
+	}
+}
+
+// endAt decides whether the log may end at off of chain[i], where no whole
+// record is: only if nothing that came later says that it was durable there.
+func (r *recovery) endAt(i int, off int64, why string) error {
+	s := r.chain[i]
+	damage := &DamageError{s.path, off, why + ", though the log was durable beyond"}
+	r.clean = r.clean && i == len(r.chain)-1
+	if !r.clean {
+		durable, err := r.scanner(s, off).claimed(off)
+		if err != nil {
+			return err
+		}
+		if durable > off {
+			return damage
+		}
+		for _, later := range r.chain[i+1:] {
+			if later.link.prev == s.id && later.link.durable > off {
+				return damage
+			}
+			durable, err := r.scanner(later, headerBytes).claimed(headerBytes)
+			if err != nil {
+				return err
+			}
+			if durable > headerBytes {
+				return damage
+			}
+		}
+		if err := r.checkUnused(s.id); err != nil {
+			return err
+		}
+		if err := r.checkSeal(i); err != nil {
+			return err
+		}
+	}
+	r.chain = r.chain[:i+1]
+	r.end = off
+	s.written.Store(off)
+	return nil
+}
+
+// checkSeal finds a newest segment that was deleted: the one before says that
+// it was there.
+func (r *recovery) checkSeal(i int) error {
+	if i < len(r.chain)-1 || r.seal == 0 {
+		return nil
+	}
+	if newest := r.found[len(r.found)-1]; newest.id > r.chain[i].id {
+		return nil
+	}
+	return &DamageError{filepath.Join(r.l.dir, segmentName(r.seal)), -1, "segment is missing, the log goes on in it"}
+}
+
+func (r *recovery) closeFiles() {
+	for _, s := range append(r.found, r.l.segments...) {
+		s.close()
+	}
+	if r.l.spare != nil {
+		r.l.spare.close()
+	}
+}

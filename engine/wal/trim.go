@@ -1,0 +1,166 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// Truncate removes the record at lsn and all behind it; lsn may also be the
+// end. When it returns, that survives a power loss. Positions are not used
+// again: the next record has a higher one than any before.
+//
+// It must not run at the same time as Append, whose record might be among
+// those that are removed.
+func (l *Log) Truncate(lsn LSN) error {
+	l.maintenance.Lock()
+	defer l.maintenance.Unlock()
+	if err := l.truncate(lsn); err != nil {
+		return fmt.Errorf("truncate log at %v: %w", lsn, err)
+	}
+	return nil
+}
+
+func (l *Log) truncate(lsn LSN) error {
+	if err := l.Sync(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	err := l.usable()
+	at := l.position()
+	l.mu.Unlock()
+	if err != nil || lsn == at {
+		return err
+	}
+	if err := l.checkStart(lsn); err != nil {
+		return err
+	}
+	if err := l.makeSpare(nil); err != nil {
+		return err
+	}
+	dead, err := l.cut(lsn, at)
+	if err != nil {
+		return err
+	}
+	if err := l.Sync(); err != nil { // the link: from here on it is so
+		return err
+	}
+	return l.discard(dead)
+}
+
+// checkStart refuses a position at which no record starts.
+func (l *Log) checkStart(lsn LSN) error {
+	_, _, err := l.ReadAt(nil, lsn)
+	return err
+}
+
+// cut goes on in the spare from lsn, and returns the segments that this leaves
+// behind.
+func (l *Log) cut(lsn, at LSN) (dead []*segment, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	if l.position() != at || l.spare == nil {
+		return nil, errors.New("the log was appended to meanwhile")
+	}
+	i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.id == lsn.Segment() })
+	dead = slices.Clone(l.segments[i+1:])
+	l.segments = l.segments[:i+1]
+	next := l.spare
+	l.spare, l.retryAt = nil, 0
+	l.off = lsn.Offset()
+	l.begin(next, link{prev: lsn.Segment(), end: lsn.Offset(), durable: lsn.Offset()})
+	return dead, nil
+}
+
+// Prune removes or recycles the segments whose records all lie before lsn,
+// oldest first. It never touches the segment that is being written. Reads of
+// what is gone are ErrNoRecord.
+func (l *Log) Prune(before LSN) error {
+	l.maintenance.Lock()
+	defer l.maintenance.Unlock()
+	l.mu.Lock()
+	if err := l.usable(); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	n := 0
+	for n < len(l.segments)-1 && l.segments[n+1].id <= before.Segment() {
+		n++
+	}
+	gone := slices.Clone(l.segments[:n])
+	l.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	// What is kept may rest on what goes, as long as it is not durable.
+	if l.Durable().Segment() < before.Segment() {
+		if err := l.Sync(); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	l.segments = slices.Delete(l.segments, 0, n)
+	l.mu.Unlock()
+	return l.discard(gone)
+}
+
+// discard removes or recycles segments that are in the log no more, one after
+// the other: a later one is never gone while an earlier one is there.
+func (l *Log) discard(gone []*segment) error {
+	for _, s := range gone {
+		if err := l.discardOne(s); err != nil {
+			return fmt.Errorf("remove log segment %s: %w", s.path, err)
+		}
+	}
+	return nil
+}
+
+func (l *Log) discardOne(s *segment) error {
+	l.mu.Lock()
+	size, keep := s.size, len(l.recycle) < l.o.Recycle && s.size >= l.nextSize
+	l.mu.Unlock()
+	err := s.close()
+	path := filepath.Join(l.dir, recycleName(s.id))
+	if keep {
+		err = errors.Join(err, l.fsys.Rename(s.path, path))
+	} else {
+		err = errors.Join(err, l.fsys.Remove(s.path))
+	}
+	if err == nil {
+		err = l.fsys.SyncDir(l.dir)
+	}
+	if err == nil && keep {
+		l.mu.Lock()
+		l.recycle = append(l.recycle, recyclable{path, size})
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// A Segment describes one file of the log.
+type Segment struct {
+	ID    uint32
+	Path  string
+	Begin LSN   // of its first record
+	End   LSN   // behind its last; equal to Begin for one before Options.From
+	Size  int64 // as prepared, in bytes
+}
+
+// Segments describes the log, oldest segment first.
+func (l *Log) Segments() []Segment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]Segment, len(l.segments))
+	for i, s := range l.segments {
+		end := s.end
+		if i == len(l.segments)-1 {
+			end = l.off
+		}
+		all[i] = Segment{s.id, s.path, lsnOf(s.id, headerBytes), lsnOf(s.id, end), s.size}
+	}
+	return all
+}
