@@ -30,6 +30,7 @@ func clauses() []clause {
 		closeClauses(), directoryClauses(), settingClauses(),
 		iteratorClauses(), viewClauses(), roleClauses(), loadingClauses(),
 		metricsClauses(), concurrentClauses(), modelClauses(), killClauses(),
+		fileClauses(), crashClauses(),
 	)
 }
 
@@ -40,6 +41,8 @@ type facts struct {
 
 	// Roles that Caps have no field for.
 	multiGet, async, settle, compact bool
+
+	onMem bool // takes its files from Env.FS
 }
 
 func factsOf(d *engine.Driver, e engine.Engine) *facts {

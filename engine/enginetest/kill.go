@@ -89,6 +89,15 @@ func (o op) applyTo(m map[string]string) []string {
 		m[o.key] = o.value
 	case opDelete:
 		delete(m, o.key)
+	case opDeleteRange:
+		var touched []string
+		for key := range m {
+			if key >= o.lower.key && (!o.upper.set || key < o.upper.key) {
+				delete(m, key)
+				touched = append(touched, key)
+			}
+		}
+		return touched
 	case opBatch:
 		var touched []string
 		for _, part := range o.parts {
@@ -272,6 +281,12 @@ func writeOp(e engine.Engine, o op, d engine.Durability) error {
 		return e.Put([]byte(o.key), []byte(o.value), d)
 	case opDelete:
 		return e.Delete([]byte(o.key), d)
+	case opDeleteRange:
+		r, ok := engine.As[engine.RangeDeleter](e)
+		if !ok {
+			return fmt.Errorf("%w: range delete", engine.ErrUnsupported)
+		}
+		return r.DeleteRange(o.lower.bytes(), o.upper.bytes(), d)
 	}
 	var b engine.Batch
 	for _, part := range o.parts {

@@ -200,7 +200,7 @@ func (p *player) play(o op) error {
 	case opSync:
 		return p.e.Sync()
 	case opSettle:
-		return p.settle()
+		return settle(p.e)
 	}
 	return p.reopen()
 }

@@ -1,7 +1,6 @@
 package enginetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -151,16 +150,4 @@ func asUnordered(g getter) (engine.UnorderedScanner, bool) {
 	}
 	s, ok := g.(engine.UnorderedScanner)
 	return s, ok
-}
-
-func (p *player) settle() error {
-	if s, ok := engine.As[engine.Settler](p.e); ok {
-		if err := s.Settle(context.Background()); err != nil {
-			return err
-		}
-	}
-	if c, ok := engine.As[engine.Compactor](p.e); ok {
-		return c.Compact(context.Background(), nil, nil)
-	}
-	return nil
 }

@@ -21,6 +21,15 @@ type rig struct {
 	caps     engine.Caps
 	settings map[string]string
 
+	// tiny are settings that make small histories matter; see Tiny.
+	tiny map[string]string
+
+	// spare is time that loops may take beyond their budget.
+	spare time.Duration
+
+	// impatient does not look for the shortest history that fails.
+	impatient bool
+
 	// patience is how long to wait for what must happen soon, or never will.
 	patience time.Duration
 }

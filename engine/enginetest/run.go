@@ -16,6 +16,7 @@ type Option func(*options)
 
 type options struct {
 	settings map[string]string
+	tiny     map[string]string
 	excuses  map[string]string // clause -> asterisk
 }
 
@@ -23,6 +24,14 @@ type options struct {
 // does not give others.
 func Settings(settings map[string]string) Option {
 	return func(o *options) { maps.Copy(o.settings, settings) }
+}
+
+// Tiny gives settings for the crash, fault and damage loops, over those that
+// the loops choose: such that a few writes of a hundred bytes make the engine
+// do all that it can do to its files. The loops try the least of each size and
+// count by themselves.
+func Tiny(settings map[string]string) Option {
+	return func(o *options) { maps.Copy(o.tiny, settings) }
 }
 
 // Excuse skips a clause that the engine cannot keep. The reason must be one of
@@ -35,7 +44,7 @@ func Excuse(clause, reason string) Option {
 func AllowGetAllocs(reason string) Option { return Excuse(getAllocs, reason) }
 
 func collect(opts []Option) options {
-	o := options{settings: map[string]string{}, excuses: map[string]string{}}
+	o := options{settings: map[string]string{}, tiny: map[string]string{}, excuses: map[string]string{}}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -61,7 +70,7 @@ func runClauses(t *testing.T, d engine.Driver, all []clause, opts []Option) {
 			if reason, ok := o.excuses[c.name]; ok {
 				t.Skip("excused: " + reason)
 			}
-			c.run(&rig{T: t, name: name, d: d, caps: f.Caps, settings: o.settings, patience: patience})
+			c.run(&rig{T: t, name: name, d: d, caps: f.Caps, settings: o.settings, tiny: o.tiny, patience: patience})
 		})
 	}
 }
@@ -90,6 +99,7 @@ func look(t T, d *engine.Driver, settings map[string]string) *facts {
 	if err := e.Close(); err != nil {
 		t.Fatalf("close %s: %v", d.Name, err)
 	}
+	f.onMem = f.Persistent && takesFiles(t, d, settings)
 	return f
 }
 
@@ -103,7 +113,7 @@ func budget(short time.Duration) time.Duration {
 }
 
 // randomTests is how many clauses of one run draw on the budget.
-const randomTests = 7
+const randomTests = 19
 
 // seed returns KVBENCH_SEED, or one that differs from run to run.
 func seed() uint64 {

@@ -99,6 +99,9 @@ func openToy(broken string, settings []engine.Setting, dir string, given map[str
 	if broken == "has a choice that does not open" && !s.Eager {
 		return nil, errors.New("not eager")
 	}
+	if _, ok := env.WithDefaults().FS.(vfs.OS); !ok && broken != "ignores Env.FS" {
+		return nil, fmt.Errorf("open toy: %w: a file system other than the machine's", engine.ErrUnsupported)
+	}
 	e := &toy{
 		broken: broken, dir: dir, now: env.WithDefaults().Now, level: s.Durability, readOnly: s.ReadOnly,
 		data: map[string]entry{}, caps: toyCaps(broken), deleted: map[string]bool{},

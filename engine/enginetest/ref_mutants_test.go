@@ -1,0 +1,203 @@
+package enginetest
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/vfs"
+)
+
+// A refMutant is a ref that breaks its word when the power fails, a file
+// operation fails, or bytes change, and the clauses that must notice.
+type refMutant struct {
+	broken  string
+	driver  engine.Driver
+	clauses []string
+}
+
+const (
+	keepsSyncedName  = "a power loss at every sync point keeps every synced write"
+	leavesPrefixName = "a power loss leaves a prefix"
+	wholeBatchName   = "a batch survives a power loss whole or not at all"
+	worksOnName      = "an engine works on after a power loss"
+	twoCrashesName   = "a crash during recovery loses nothing"
+	manyWritersName  = "a power loss amid many writers keeps what each was told"
+)
+
+func refMutants() []refMutant {
+	return slices.Concat(logMutants(), snapshotMutants(), wrappedMutants())
+}
+
+// logMutants have a naive log that is broken in the way that the sentence says.
+func logMutants() (all []refMutant) {
+	for _, m := range []struct {
+		broken  string
+		clauses []string
+	}{
+		{"acknowledges before it syncs", []string{keepsSyncedName, leavesPrefixName, worksOnName, manyWritersName}},
+		{"forgets to sync its directory", []string{keepsSyncedName, leavesPrefixName, manyWritersName}},
+		{"begins a segment before the last is durable", []string{keepsSyncedName}},
+		{"takes leftovers for records", []string{leavesPrefixName}},
+		{"leaves the torn tail", []string{twoCrashesName}},
+		{"takes a torn tail for damage", []string{keepsSyncedName}},
+		{"has records without a checksum", []string{leavesPrefixName}},
+		{"drops what is buffered when it closes", []string{worksOnName}},
+		{"panics on a short file", []string{keepsSyncedName}},
+	} {
+		p := soundParts()
+		p.openLog = openNaive(m.broken)
+		all = append(all, refMutant{m.broken, refDriver(p), m.clauses})
+	}
+	return all
+}
+
+// snapshotMutants save or load snapshots in another way.
+func snapshotMutants() []refMutant {
+	mutant := func(broken string, change func(p *parts), clauses ...string) refMutant {
+		p := soundParts()
+		p.openLog = openNaive("")
+		change(&p)
+		return refMutant{broken, refDriver(p), clauses}
+	}
+	return []refMutant{
+		mutant("writes the snapshot in place", func(p *parts) { p.save = saveInPlace }, keepsSyncedName, twoCrashesName),
+		mutant("forgets to sync the snapshot", func(p *parts) { p.save = saveUnsynced }, keepsSyncedName),
+		mutant("prunes the log before the snapshot has its name", func(p *parts) { p.save = saveUnnamed }, keepsSyncedName),
+		mutant("has a snapshot ahead of its log", func(p *parts) {
+			open := p.openLog
+			p.openLog = func(fsys vfs.FS, dir string, o logOptions, each func(uint64, []byte) error) (recordLog, error) {
+				l, err := open(fsys, dir, o, each)
+				return unsyncedLog{l}, err
+			}
+		}, worksOnName),
+	}
+}
+
+// saveInPlace overwrites the last snapshot.
+func saveInPlace(fsys vfs.FS, path string, s snapshot) error {
+	f, err := fsys.OpenReadWrite(path)
+	if err != nil {
+		if err := writeFile(fsys, path, s.encode()); err != nil {
+			return err
+		}
+		return fsys.SyncDir(filepath.Dir(path))
+	}
+	p := s.encode()
+	_, err = f.WriteAt(p, 0)
+	if err == nil {
+		err = f.Truncate(int64(len(p)))
+	}
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// noSync is a file system whose files are not synced.
+type noSync struct{ vfs.FS }
+
+type noSyncFile struct{ vfs.File }
+
+func (noSyncFile) Sync() error { return nil }
+
+func (fsys noSync) Create(path string) (vfs.File, error) {
+	f, err := fsys.FS.Create(path)
+	return noSyncFile{f}, err
+}
+
+func saveUnsynced(fsys vfs.FS, path string, s snapshot) error {
+	return saveSnapshot(noSync{fsys}, path, s)
+}
+
+// noSyncDir is a file system whose directories are not synced.
+type noSyncDir struct{ vfs.FS }
+
+func (noSyncDir) SyncDir(string) error { return nil }
+
+func saveUnnamed(fsys vfs.FS, path string, s snapshot) error {
+	return saveSnapshot(noSyncDir{fsys}, path, s)
+}
+
+// unsyncedLog is not made durable before a snapshot; then the snapshot may be
+// all that is left of what it holds.
+type unsyncedLog struct{ recordLog }
+
+func (l unsyncedLog) Sync() error { return nil }
+
+// saveUnchecked writes no checksum, and loadUnchecked looks for none.
+func saveUnchecked(fsys vfs.FS, path string, s snapshot) error { return saveSnapshot(fsys, path, s) }
+
+func loadUnchecked(fsys vfs.FS, path string) (snapshot, error) {
+	data, err := readFile(fsys, path)
+	if err != nil || len(data) < snapshotHeader {
+		return loadSnapshot(fsys, path)
+	}
+	binary.LittleEndian.PutUint32(data, crc32.Checksum(data[4:], castagnoli()))
+	return decodeSnapshot(path, data)
+}
+
+// wrappedMutants change what a sound engine is asked or answers.
+func wrappedMutants() []refMutant {
+	return []refMutant{
+		{"splits a batch in two", wrapped(func(e engine.Engine) engine.Engine { return splitter{e.(*ref)} }), []string{wholeBatchName}},
+	}
+}
+
+func wrapped(wrap func(engine.Engine) engine.Engine) engine.Driver {
+	p := soundParts()
+	p.openLog = openNaive("")
+	d := refDriver(p)
+	open := d.Open
+	d.Open = func(dir string, settings map[string]string, env engine.Env) (engine.Engine, error) {
+		e, err := open(dir, settings, env)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(e), nil
+	}
+	return d
+}
+
+type splitter struct{ *ref }
+
+func (e splitter) Apply(b *engine.Batch, d engine.Durability) error {
+	var first, second engine.Batch
+	var op engine.Op
+	i := 0
+	for r := b.Reader(); r.Next(&op); i++ {
+		half := &first
+		if i >= b.Len()/2 {
+			half = &second
+		}
+		switch op.Kind {
+		case engine.KindPut:
+			half.Put(op.Key, op.Value)
+		case engine.KindDelete:
+			half.Delete(op.Key)
+		case engine.KindDeleteRange:
+			half.DeleteRange(op.Key, op.Value)
+		}
+	}
+	if err := e.ref.Apply(&first, d); err != nil {
+		return err
+	}
+	return e.ref.Apply(&second, d)
+}
+
+func TestEachBrokenReferenceEngineFailsTheClausesThatItBreaks(t *testing.T) {
+	all := clauses()
+	for _, m := range refMutants() {
+		for _, name := range m.clauses {
+			t.Run(fmt.Sprintf("%s: %s", m.broken, name), func(t *testing.T) {
+				i := slices.IndexFunc(all, func(c clause) bool { return c.name == name })
+				if i < 0 {
+					t.Fatal("there is no such clause")
+				}
+				mustFail(t, m.driver, all[i])
+			})
+		}
+	}
+}
