@@ -149,7 +149,7 @@ func (r *Rule) option(word string, seen map[string]bool) error {
 		return fmt.Errorf("%s takes no value", name)
 	}
 	if !flag && value == "" {
-		return fmt.Errorf("%s needs a value: %s=...", name, name)
+		return fmt.Errorf("%s needs a value: %s=VALUE", name, name)
 	}
 	return r.set(name, value)
 }

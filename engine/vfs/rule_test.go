@@ -68,7 +68,7 @@ func TestAnErrorInARuleSaysWhereAndNamesTheNearestWord(t *testing.T) {
 		"sync error=EIO error=EIO":             `column 16: error is given twice`,
 		"sync *.a *.b lie":                     `column 10: path is given twice`,
 		"sync lie=1":                           `lie takes no value`,
-		"sync error":                           `error needs a value: error=...`,
+		"sync error":                           `error needs a value: error=VALUE`,
 		"sync path= lie":                       `path needs a value`,
 		`sync path="" lie`:                     `is not quoted as in Go, or empty`,
 		`sync path="a lie`:                     `column 6: the quote is not closed`,
