@@ -25,7 +25,7 @@
 //
 // # Long pins
 //
-// While a guard is held, nothing that was retired after it was taken is freed,
+// While a guard is held, nothing that is retired meanwhile is freed,
 // however much that is: garbage then grows without bound, and Stats shows it.
 // So a pin lasts for one operation. An iterator or a snapshot takes a
 // reference of its own to what it needs (a handle, a version) and pins only

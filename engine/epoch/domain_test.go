@@ -229,15 +229,40 @@ func TestRetireReclaimsForTheSakeOfBytesToo(t *testing.T) {
 	}
 }
 
-func TestReclaimWaitsForNobody(t *testing.T) {
+func TestOneReclaimsAtATimeAndTheOthersDoNotWait(t *testing.T) {
 	d := NewDomain()
-	d.Retire(1, func() {
-		if n := d.Reclaim(); n != 0 {
-			t.Errorf("a nested Reclaim freed %d", n)
-		}
-	})
-	if n := d.Reclaim(); n != 1 {
+	for range dueCount - 1 {
+		d.Retire(1, func() {
+			if n := d.Reclaim(); n != 0 {
+				t.Errorf("a nested Reclaim freed %d", n)
+			}
+		})
+	}
+	if n := d.Reclaim(); n != dueCount-1 {
 		t.Errorf("freed %d", n)
+	}
+}
+
+func TestAQueueKeepsItsOrderWhereverItGrows(t *testing.T) {
+	for skip := range queueFloor {
+		var q queue
+		batch := make([]retired, queueFloor)
+		for range skip {
+			q.push(retired{})
+		}
+		if n := q.take(ripeAfter, batch[:skip]); n != skip {
+			t.Fatalf("took %d of %d", n, skip)
+		}
+		for i := range uint64(3 * queueFloor) {
+			q.push(retired{epoch: i})
+		}
+		for want := uint64(0); q.n > 0; {
+			n := q.take(want+ripeAfter+1, batch)
+			if n != 2 || batch[0].epoch != want || batch[1].epoch != want+1 {
+				t.Fatalf("after %d: took %d, from epoch %d, want %d", skip, n, batch[0].epoch, want)
+			}
+			want += 2
+		}
 	}
 }
 

@@ -9,10 +9,9 @@ type retired struct {
 
 // A queue is a ring of retired objects, oldest first.
 type queue struct {
-	ring  []retired // its length is a power of two, or 0
-	head  int
-	n     int
-	bytes int64
+	ring []retired // its length is a power of two, or 0
+	head int
+	n    int
 }
 
 const (
@@ -29,7 +28,6 @@ func (q *queue) push(r retired) {
 	}
 	q.ring[(q.head+q.n)&(len(q.ring)-1)] = r
 	q.n++
-	q.bytes += r.bytes
 }
 
 // oldest returns the head of a queue that is not empty.
@@ -44,7 +42,6 @@ func (q *queue) take(epoch uint64, batch []retired) int {
 		*q.oldest() = retired{}
 		q.head = (q.head + 1) & (len(q.ring) - 1)
 		q.n--
-		q.bytes -= batch[n].bytes
 		n++
 	}
 	if q.n == 0 && len(q.ring) > queueKeep {

@@ -66,6 +66,9 @@ func (b *Budget) Reserve(n int64) bool {
 			return false
 		}
 	}
+	for level := b; level != nil; level = level.parent {
+		level.raisePeak(level.used.Load())
+	}
 	return true
 }
 
@@ -76,13 +79,10 @@ func (b *Budget) reserve(n int64) bool {
 		if limit == 0 {
 			limit = math.MaxInt64
 		}
-		// The left side overflows for no n, as used may be beyond the limit
-		// but is never near the smallest number.
-		if n > limit-used {
+		if n > limit-max(0, used) {
 			return false
 		}
 		if b.used.CompareAndSwap(used, used+n) {
-			b.raisePeak(used + n)
 			return true
 		}
 	}
