@@ -84,7 +84,7 @@ func claim(fsys vfs.FS, dir string, want Marker) (created bool, err error) {
 	}
 	for _, name := range names {
 		if name == MarkerName {
-			return false, nil
+			return false, syncNames(fsys, dir)
 		}
 	}
 	for _, name := range names {
@@ -94,13 +94,23 @@ func claim(fsys vfs.FS, dir string, want Marker) (created bool, err error) {
 		}
 	}
 	err = WriteMarker(fsys, dir, want)
-	if errors.Is(err, fs.ErrExist) { // another process was faster
-		return false, nil
+	created = err == nil
+	if created || errors.Is(err, fs.ErrExist) { // another process was faster
+		err = syncNames(fsys, dir)
 	}
-	if err == nil {
-		err = fsys.SyncDir(filepath.Dir(filepath.Clean(dir)))
+	return created && err == nil, err
+}
+
+// syncNames makes the names of the marker and of dir durable. That is needed
+// for a directory that was found marked, too: who marked it may have ended, or
+// failed, before it came to that.
+func syncNames(fsys vfs.FS, dir string) error {
+	for _, d := range []string{dir, filepath.Dir(filepath.Clean(dir))} {
+		if err := fsys.SyncDir(d); err != nil {
+			return fmt.Errorf("sync engine directory: %w", err)
+		}
 	}
-	return err == nil, err
+	return nil
 }
 
 // makeDir makes dir and those above it that are absent, durably. That of dir
