@@ -400,7 +400,7 @@ func TestManyGoroutinesShareAnAllocator(t *testing.T) {
 
 func TestRacingFreesOfOneObjectFreeItOnce(t *testing.T) {
 	a := NewAllocator(Options{Budget: NewBudget(0)})
-	for i := range 2000 {
+	for i := range 600 {
 		b := alloc(t, a, []int{64, 20_000, 2 << 20}[i%3])
 		var wg sync.WaitGroup
 		var errs [2]error

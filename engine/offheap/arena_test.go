@@ -51,7 +51,13 @@ func TestPiecesOfAnArenaAreAlignedAndApart(t *testing.T) {
 func TestAnArenaRefusesWhatDoesNotFit(t *testing.T) {
 	a := newArena(t, 1024, Options{})
 	for _, c := range []struct{ n, align uint32 }{
-		{0, 8}, {8, 0}, {8, 3}, {8, 8192}, {1024, 8}, {1017, 1}, {math.MaxUint32, 1},
+		{0, 8},
+		{8, 0},
+		{8, 3},
+		{8, 8192},
+		{1024, 8},
+		{1017, 1},
+		{math.MaxUint32, 1},
 		{math.MaxUint32, 4096},
 	} {
 		if offset, ok := a.Alloc(c.n, c.align); ok || offset != 0 {
