@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -133,7 +134,9 @@ func (c *contents) survive(m *Mem, ch chooser) contents {
 		}
 		size = c.survivingLength(cuts, ch)
 		for _, n := range slices.Sorted(maps.Keys(c.dirty)) {
-			c.survivingPage(m, ch, n, cuts, &t, token)
+			if n*pageSize < size {
+				c.survivingPage(m, ch, survivor{n, cuts, size}, &t, token)
+			}
 		}
 		t.zero(cut{size, math.MaxInt64}, token, &m.work)
 	}
@@ -177,9 +180,15 @@ func blocksBetween(legal []length, i int) int {
 	return int((legal[i].size-1)/pageSize - legal[i-1].size/pageSize)
 }
 
-// survivingPage decides about the sectors of page n and changes them in t.
-func (c *contents) survivingPage(m *Mem, ch chooser, n int64, cuts int, t *tree, token uint64) {
-	d, now, limit := c.dirty[n], c.now.get(n), c.limit(n, cuts)
+// A survivor is a page in a crash that so many cuts and a length survive.
+type survivor struct {
+	n    int64
+	cuts int
+	size int64
+}
+
+// survivingPage decides about the sectors of a page and changes them in t.
+func (c *contents) survivingPage(m *Mem, ch chooser, at survivor, t *tree, token uint64) {
 	var picks [sectorsPerPage]struct {
 		versions []version
 		a, b, at int
@@ -187,18 +196,18 @@ func (c *contents) survivingPage(m *Mem, ch chooser, n int64, cuts int, t *tree,
 	newest := 0 // sectors that survive as they are
 	for s := range picks {
 		x := &picks[s]
-		if x.versions = d.legalVersions(s, limit); len(x.versions) == 0 {
+		if x.versions = c.legalVersions(at, s); len(x.versions) == 0 {
 			continue
 		}
 		m.work.sectorsDecided++
 		x.a, x.b, x.at = ch.sector(len(x.versions) + 1)
 		last := x.versions[len(x.versions)-1]
-		if last.data == nil && x.a == len(x.versions) && x.a == x.b && int(last.cuts) >= cuts {
+		if last.data == nil && x.a == len(x.versions) && x.a == x.b && int(last.cuts) >= at.cuts {
 			newest++
 		}
 	}
 	if newest == sectorsPerPage {
-		t.share(n, now, token)
+		t.share(at.n, c.now.get(at.n), token)
 		c.token = m.newToken()
 		return
 	}
@@ -207,44 +216,48 @@ func (c *contents) survivingPage(m *Mem, ch chooser, n int64, cuts int, t *tree,
 		if x.a == 0 && x.b == 0 {
 			continue
 		}
-		off := n*pageSize + int64(s)*sectorSize
-		begin, end := c.version(x.versions, x.a, t, off, cuts), c.version(x.versions, x.b, t, off, cuts)
-		dst := t.own(n, token, &m.work)[s*sectorSize:][:sectorSize]
+		off := at.n*pageSize + int64(s)*sectorSize
+		begin, end := c.version(x.versions, x.a, t, off, at.cuts), c.version(x.versions, x.b, t, off, at.cuts)
+		dst := t.own(at.n, token, &m.work)[s*sectorSize:][:sectorSize]
 		copy(dst, begin[:])
 		copy(dst[x.at:], end[x.at:])
 	}
 }
 
-// limit is how many cuts may have been made before a version of page n was
-// written: when a cut that frees the page did not survive, nothing that was
-// written later is in its place.
-func (c *contents) limit(n int64, cuts int) int32 {
-	for i, k := range c.cuts[cuts:] {
-		if first, end := k.freed(); first <= n && n < end {
-			return int32(cuts + i)
-		}
+// legalVersions are the contents, other than the durable one, that sector s of
+// a page may have, in order. The data of the newest are nil: they are in the
+// file. A cut that freed the page took what was written before, if it
+// survived; if not, what was written later.
+func (c *contents) legalVersions(at survivor, s int) []version {
+	if at.n*pageSize+int64(s)*sectorSize >= at.size {
+		return nil
 	}
-	return math.MaxInt32
-}
-
-// legalVersions are those of sector s within the limit, in order. The data of
-// the newest are nil: they are in the file.
-func (d *dirtyPage) legalVersions(s int, limit int32) []version {
+	first, end := 0, math.MaxInt32
+	for i, k := range c.cuts {
+		if lo, hi := k.freed(); at.n < lo || hi <= at.n {
+			continue
+		}
+		if i >= at.cuts {
+			end = i + 1
+			break
+		}
+		first = i + 1
+	}
+	d := c.dirty[at.n]
 	var legal []version
 	if d.old != nil {
 		legal = d.old[s]
-		for i, v := range legal {
-			if v.cuts > limit {
-				legal = legal[:i]
-				break
-			}
-		}
+		i, _ := slices.BinarySearchFunc(legal, first, byCuts)
+		j, _ := slices.BinarySearchFunc(legal, end, byCuts)
+		legal = legal[i:j:j]
 	}
-	if d.live&(1<<s) != 0 && d.since[s] <= limit {
-		legal = append(legal[:len(legal):len(legal)], version{cuts: d.since[s]})
+	if since := int(d.since[s]); d.live&(1<<s) != 0 && first <= since && since < end {
+		legal = append(legal, version{cuts: d.since[s]})
 	}
 	return legal
 }
+
+func byCuts(v version, cuts int) int { return cmp.Compare(int(v.cuts), cuts) }
 
 // version returns the content i of the sector at off: 0 is what t holds.
 func (c *contents) version(versions []version, i int, t *tree, off int64, cuts int) (data [sectorSize]byte) {

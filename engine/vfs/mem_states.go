@@ -72,18 +72,16 @@ func (m *Mem) CountCrashStates() uint64 {
 // states counts what may survive of one file.
 func (c *contents) states() (sum uint64) {
 	for cuts := range len(c.cuts) + 1 {
-		n := uint64(0)
 		for i, legal := 0, c.legalLengths(cuts); i < len(legal); i++ {
-			n += 1 + uint64(blocksBetween(legal, i))
-		}
-		for pn, d := range c.dirty {
-			limit := c.limit(pn, cuts)
-			for s := range sectorsPerPage {
-				n = times(n, 1+uint64(len(d.legalVersions(s, limit))))
+			n := 1 + uint64(blocksBetween(legal, i))
+			for pn := range c.dirty {
+				for s := range sectorsPerPage {
+					n = times(n, 1+uint64(len(c.legalVersions(survivor{pn, cuts, legal[i].size}, s))))
+				}
 			}
-		}
-		if sum += n; sum < n {
-			return math.MaxUint64
+			if sum += n; sum < n {
+				return math.MaxUint64
+			}
 		}
 	}
 	return sum
