@@ -22,6 +22,11 @@ func (r *recovery) resume() error {
 	if err := r.removeTemps(); err != nil {
 		return err
 	}
+	// A segment that was found may have its name in memory only: who gave it
+	// ended, or failed, before the directory was synced.
+	if err := l.fsys.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("sync log directory: %w", err)
+	}
 	if len(r.chain) == 0 {
 		if err := r.startFresh(link{}); err != nil {
 			return err
@@ -40,7 +45,7 @@ func (r *recovery) resume() error {
 	if err := r.startFresh(link{prev: tail.id, end: r.end, durable: r.end}); err != nil {
 		return err
 	}
-	if err := l.Sync(); err != nil {
+	if err := l.settleLink(); err != nil {
 		return err
 	}
 	return r.removeUnused()
