@@ -3,6 +3,7 @@ package wal
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -140,32 +141,50 @@ func (r *recovery) scanner(s *segment, off int64) *scanner {
 }
 
 // walk finds the chain: back from the newest segment in use, link by link.
+//
+// Where a link leads to a segment whose own link is not whole, all behind that
+// was lost, unless something there claims that it was durable: see
+// checkUnused. The walk then begins anew before it.
 func (r *recovery) walk() error {
-	if len(r.used) == 0 {
-		return r.walkNothing()
-	}
-	newest := r.found[0]
-	for _, s := range r.found {
-		if r.used[s.id] != nil {
-			newest = s
-		}
-	}
 	from := r.l.o.From.Segment()
-	for s := newest; ; {
+	for s := r.newest(); s != nil; {
 		r.chain = append(r.chain, s)
 		prev := s.link.prev
 		if prev == 0 || prev < from {
 			break
 		}
-		if s = r.used[prev]; s == nil {
+		if s = r.used[prev]; s != nil {
+			continue
+		}
+		if !r.exists(prev) {
 			if err := r.mayBePruned(prev); err != nil {
 				return err
 			}
 			break
 		}
+		maps.DeleteFunc(r.used, func(id uint32, _ *segment) bool { return id > prev })
+		r.chain = r.chain[:0]
+		s = r.newest()
+	}
+	if len(r.chain) == 0 {
+		return r.walkNothing()
 	}
 	slices.Reverse(r.chain)
 	return nil
+}
+
+// newest returns the newest segment in use, or nil.
+func (r *recovery) newest() *segment {
+	for _, s := range slices.Backward(r.found) {
+		if r.used[s.id] != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+func (r *recovery) exists(id uint32) bool {
+	return slices.ContainsFunc(r.found, func(s *segment) bool { return s.id == id })
 }
 
 // walkNothing accepts a log in which nothing was written.
@@ -184,9 +203,6 @@ func (r *recovery) mayBePruned(id uint32) error {
 		return &DamageError{path, -1, fmt.Sprintf("segment is missing, the log is needed from %v on", from)}
 	}
 	for _, s := range r.found {
-		if s.id == id {
-			return &DamageError{path, headerBytes, "the first record of the segment is not whole"}
-		}
 		if s.id < id {
 			return &DamageError{path, -1, fmt.Sprintf("segment is missing, though segment %d is there", s.id)}
 		}
@@ -194,8 +210,9 @@ func (r *recovery) mayBePruned(id uint32) error {
 	return nil
 }
 
-// checkUnused looks into the segments above id that are not in use. A record
-// there that claims anything means that the link before it was durable.
+// checkUnused looks into the segments above id that are not in use, or are
+// behind one that is not. A record there that claims anything means that the
+// link before it was durable.
 func (r *recovery) checkUnused(id uint32) error {
 	for _, s := range r.found {
 		if s.id <= id || r.used[s.id] != nil {
@@ -206,7 +223,11 @@ func (r *recovery) checkUnused(id uint32) error {
 			return err
 		}
 		if durable > headerBytes {
-			return &DamageError{s.path, headerBytes, "the first record of the segment is not whole, though it was durable"}
+			return &DamageError{s.path, headerBytes, "the log breaks off before this segment, though it was durable beyond"}
+		}
+		if s.link.prev > id && s.link.durable > headerBytes {
+			path := filepath.Join(r.l.dir, segmentName(s.link.prev))
+			return &DamageError{path, headerBytes, "the first record of the segment is not whole, though it was durable"}
 		}
 	}
 	return nil

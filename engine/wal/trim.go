@@ -43,10 +43,23 @@ func (l *Log) truncate(lsn LSN) error {
 	if err != nil {
 		return err
 	}
-	if err := l.Sync(); err != nil { // the link: from here on it is so
+	if err := l.settleLink(); err != nil {
 		return err
 	}
 	return l.discard(dead)
+}
+
+// settleLink makes the link of the current segment durable, and then a record
+// that claims so: without a link that leaves out what was cut off, what was
+// cut off would be back.
+func (l *Log) settleLink() error {
+	if err := l.Sync(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.addSystem(kindOpen, nil)
+	l.mu.Unlock()
+	return l.Sync()
 }
 
 // checkStart refuses a position at which no record starts.

@@ -1,0 +1,406 @@
+package wal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kvbench/kvbench/engine/vfs"
+)
+
+// A history is one writer's life with a log, crashed at every point that the
+// file system knows. What a crash leaves must be what the writer appended, up
+// to somewhere behind the last record that was durable.
+type history struct {
+	t    *testing.T
+	seed uint64
+	o    Options
+	m    *vfs.Mem
+	r    *rand.Rand
+	l    *Log
+
+	mu      sync.Mutex
+	content []rec // of the log; lsn 0 while Append has not returned
+	low     int   // how many of content must survive
+	pruned  int   // how many may be missing at the front
+	points  int
+	states  int
+	doubles int
+}
+
+// seedOf returns KVBENCH_SEED, or one that differs from run to run.
+func seedOf(t *testing.T) uint64 {
+	s, err := strconv.ParseUint(os.Getenv("KVBENCH_SEED"), 10, 64)
+	if err != nil {
+		s = uint64(time.Now().UnixNano())
+	}
+	return s
+}
+
+// during runs f with one seed after the other until the time is over.
+func during(t *testing.T, short time.Duration, f func(seed uint64)) {
+	budget := short
+	if d, err := time.ParseDuration(os.Getenv("KVBENCH_SOAK")); err == nil {
+		budget = max(short, d/4)
+	}
+	deadline := time.Now().Add(budget)
+	for seed := seedOf(t); !t.Failed(); seed++ {
+		f(seed)
+		if time.Now().After(deadline) {
+			return
+		}
+	}
+}
+
+func randomOptions(r *rand.Rand) Options {
+	return Options{
+		SegmentBytes: int64(2+r.IntN(4)) * headerBytes,
+		Fill:         Fill(r.IntN(4)),
+		Recycle:      r.IntN(3),
+		Commit:       Commit(r.IntN(3)),
+		BufferBytes:  []int{100, 1000, 0}[r.IntN(3)],
+		AlignBytes:   []int{0, 0, 512, 4096}[r.IntN(4)],
+		Direct:       r.IntN(5) == 0,
+	}
+}
+
+func TestACrashAtEveryPointLeavesAPrefixWithAllThatWasDurable(t *testing.T) {
+	var points, states, doubles, histories int
+	during(t, 2*time.Second, func(seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		h := &history{t: t, seed: seed, o: randomOptions(r), m: newDir(t), r: r}
+		h.live(60)
+		points += h.points
+		states += h.states
+		doubles += h.doubles
+		histories++
+	})
+	t.Logf("%d histories, %d crash points, %d states, %d of them crashed again", histories, points, states, doubles)
+}
+
+func (h *history) failf(format string, args ...any) {
+	h.t.Helper()
+	h.t.Errorf("KVBENCH_SEED=%d, %+v: %s", h.seed, h.o, fmt.Sprintf(format, args...))
+}
+
+func (h *history) live(steps int) {
+	h.m.Watch(h.crash)
+	defer h.m.Watch(nil)
+	for range steps {
+		if h.t.Failed() {
+			return
+		}
+		if err := h.step(); err != nil {
+			h.failf("%v", err)
+			return
+		}
+	}
+	if err := h.l.Close(); err != nil {
+		h.failf("close: %v", err)
+	}
+}
+
+func (h *history) step() error {
+	if h.l == nil {
+		l, got, err := open(h.m, h.o)
+		if err != nil {
+			return err
+		}
+		h.l = l
+		h.pruned = len(h.content) - len(got)
+		return nil
+	}
+	switch n := h.r.IntN(20); {
+	case n < 12:
+		return h.append()
+	case n < 15:
+		return h.sync(h.l.Sync)
+	case n < 16:
+		return h.l.Flush()
+	case n < 17:
+		return h.truncate()
+	case n < 18:
+		return h.prune()
+	case n < 19:
+		return h.l.makeSpare(nil)
+	}
+	err := h.sync(h.l.Close)
+	h.l = nil
+	return err
+}
+
+func (h *history) append() error {
+	p := payload(h.r.IntN(1e7), []int{0, 7, 100, 600, 3000}[h.r.IntN(5)])
+	kind := uint8(1 + h.r.IntN(MaxKind))
+	h.mu.Lock()
+	h.content = append(h.content, rec{0, kind, p})
+	i := len(h.content) - 1
+	h.mu.Unlock()
+	lsn, err := h.l.Append(kind, []byte(p))
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.content[i].lsn = lsn
+	h.mu.Unlock()
+	switch h.r.IntN(4) {
+	case 0:
+		return h.sync(func() error { return h.l.Wait(context.Background(), lsn, Durable) })
+	case 1:
+		return h.l.Wait(context.Background(), lsn, Written)
+	}
+	return nil
+}
+
+// sync runs what makes all of content durable.
+func (h *history) sync(f func() error) error {
+	n := len(h.content)
+	err := f()
+	h.mu.Lock()
+	h.low = n
+	h.mu.Unlock()
+	return err
+}
+
+func (h *history) truncate() error {
+	if len(h.content) == h.pruned {
+		return nil
+	}
+	k := h.pruned + h.r.IntN(len(h.content)-h.pruned)
+	h.mu.Lock()
+	h.low = min(h.low, k)
+	h.mu.Unlock()
+	if err := h.l.Truncate(h.content[k].lsn); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.content = slices.Clone(h.content[:k])
+	h.low = k
+	h.mu.Unlock()
+	return nil
+}
+
+func (h *history) prune() error {
+	if len(h.content) == h.pruned {
+		return nil
+	}
+	before := h.content[h.pruned+h.r.IntN(len(h.content)-h.pruned)].lsn
+	h.mu.Lock()
+	for h.pruned < len(h.content) && h.content[h.pruned].lsn.Segment() < before.Segment() {
+		h.pruned++
+	}
+	h.mu.Unlock()
+	return h.l.Prune(before)
+}
+
+// crash forks the file system and looks at some of what may be left.
+func (h *history) crash(p vfs.Point) {
+	h.mu.Lock()
+	low := h.low
+	h.points++
+	seed := h.seed + uint64(h.points)*16
+	h.mu.Unlock()
+	forks := []*vfs.Mem{h.m.Crash(seed), h.m.Crash(seed + 1)}
+	if p.Sync {
+		forks = append(forks, h.m.Image(vfs.Synced), h.m.Image(vfs.Written), h.m.Crash(seed+2))
+	}
+	h.mu.Lock()
+	content, pruned := slices.Clone(h.content), h.pruned
+	low = min(low, h.low)
+	h.mu.Unlock()
+	for i, m := range forks {
+		where := fmt.Sprintf("crash %d at %+v, of %d records %d durable and %d pruned", i, p, len(content), low, pruned)
+		if i == 0 {
+			h.crashOpening(m.Image(vfs.Written), where, content, low, pruned)
+		}
+		got := h.check(m, where, content, low, pruned)
+		h.check(m.Image(vfs.Synced), where+"; opened, and crashed", got, len(got), 0)
+		h.mu.Lock()
+		h.states++
+		h.mu.Unlock()
+		if h.t.Failed() {
+			return
+		}
+		if i == 0 && p.Sync {
+			h.again(m, where+"; lived on", content[min(len(got), len(content)):])
+		}
+	}
+}
+
+// crashOpening crashes what a crash left while it is being opened.
+func (h *history) crashOpening(m *vfs.Mem, where string, content []rec, low, pruned int) {
+	m.Watch(func(p vfs.Point) {
+		if !p.Sync || h.t.Failed() {
+			return
+		}
+		h.check(m.Crash(h.seed), where+"; and at "+fmt.Sprintf("%+v", p), content, low, pruned)
+		h.mu.Lock()
+		h.doubles++
+		h.mu.Unlock()
+	})
+	h.check(m, where, content, low, pruned)
+	m.Watch(nil)
+}
+
+// check opens m and compares what it delivers.
+func (h *history) check(m *vfs.Mem, where string, content []rec, low, pruned int) []rec {
+	l, got, err := open(m, h.o)
+	if err != nil {
+		h.failf("%s: %v", where, err)
+		return nil
+	}
+	// Leave it as kill -9 would: nothing of it may reach the disk any more.
+	defer func() { l.poison(errors.New("killed")); l.Close() }()
+	for skip := 0; skip <= pruned; skip++ {
+		if prefix(got, content[skip:]) && len(got)+skip >= low {
+			return got
+		}
+	}
+	h.failf("%s: %d records are left:\n got %v\nwant %v", where, len(got), got, content)
+	return got
+}
+
+// prefix reports whether got is a prefix of want; an lsn of 0 is any.
+func prefix(got, want []rec) bool {
+	if len(got) > len(want) {
+		return false
+	}
+	for i, w := range want[:len(got)] {
+		if w.lsn == 0 {
+			w.lsn = got[i].lsn
+		}
+		if got[i] != w {
+			return false
+		}
+	}
+	return true
+}
+
+// again goes on writing where a crash left a log, and crashes that. It writes
+// records of the lengths of those that were lost, so that what is behind them
+// would fit.
+func (h *history) again(m *vfs.Mem, where string, lost []rec) {
+	l, got, err := open(m, h.o)
+	if err != nil {
+		h.failf("%s: %v", where, err)
+		return
+	}
+	content := slices.Clone(got)
+	for i, r := range append(slices.Clone(lost[:min(len(lost), 3)]), rec{payload: "more"}) {
+		content = append(content, mustAppend(h.t, l, 1, payload(i, len(r.payload))))
+	}
+	for i := range content[len(got):] {
+		if err := l.Wait(context.Background(), content[len(got)+i].lsn, Level(i%2)); err != nil {
+			h.failf("%s: %v", where, err)
+		}
+		h.check(m.Crash(h.seed+uint64(i)), where+", flushed", content, len(got), 0)
+	}
+	if err := l.Sync(); err != nil {
+		h.failf("%s: %v", where, err)
+	}
+	h.check(m.Image(vfs.Synced), where+", synced", content, len(content), 0)
+	if err := l.Close(); err != nil {
+		h.failf("%s: close: %v", where, err)
+	}
+	h.check(m, where+", closed", content, len(content), 0)
+}
+
+// A crowd writes to one log from many goroutines.
+func TestACrashAmongManyWritersLeavesAPrefixWithAllThatWasDurable(t *testing.T) {
+	var crashes, histories int
+	during(t, time.Second, func(seed uint64) {
+		crashes += crowd(t, seed)
+		histories++
+	})
+	t.Logf("%d histories, %d crashes", histories, crashes)
+}
+
+type aftermath struct {
+	where   string
+	durable []LSN // when it crashed
+	got     []rec
+}
+
+func crowd(t *testing.T, seed uint64) int {
+	r := rand.New(rand.NewPCG(seed, 1))
+	m, o := newDir(t), randomOptions(r)
+	l, _, err := open(m, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var durable []LSN
+	all := map[LSN]rec{}
+	var after []aftermath
+	m.Watch(func(p vfs.Point) {
+		if !p.Sync {
+			return
+		}
+		mu.Lock()
+		a := aftermath{where: fmt.Sprintf("%+v", p), durable: slices.Clone(durable)}
+		n := uint64(len(after))
+		mu.Unlock()
+		f, got, err := open(m.Crash(seed+n), o)
+		if err != nil {
+			t.Errorf("KVBENCH_SEED=%d, %+v: %s: %v", seed, o, a.where, err)
+			return
+		}
+		f.poison(errors.New("killed"))
+		f.Close()
+		a.got = got
+		mu.Lock()
+		after = append(after, a)
+		mu.Unlock()
+	})
+	var done sync.WaitGroup
+	for w := range 6 {
+		done.Go(func() {
+			for i := range 12 {
+				p := payload(w*100+i, 40*w+i)
+				lsn, err := l.Append(uint8(w+1), []byte(p))
+				mu.Lock()
+				all[lsn] = rec{lsn, uint8(w + 1), p}
+				mu.Unlock()
+				level := Level((i + w) % 3 % 2)
+				if err == nil {
+					err = l.Wait(context.Background(), lsn, level)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				if level == Durable {
+					mu.Lock()
+					durable = append(durable, lsn)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	done.Wait()
+	m.Watch(nil)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	order := make([]rec, 0, len(all))
+	for _, x := range all {
+		order = append(order, x)
+	}
+	slices.SortFunc(order, func(a, b rec) int { return int(a.lsn>>3) - int(b.lsn>>3) })
+	for _, a := range after {
+		lost := slices.ContainsFunc(a.durable, func(lsn LSN) bool {
+			return !slices.ContainsFunc(a.got, func(x rec) bool { return x.lsn == lsn })
+		})
+		if lost || !prefix(a.got, order) {
+			t.Errorf("KVBENCH_SEED=%d, %+v: %s: durable %v, left %v of %v", seed, o, a.where, a.durable, a.got, order)
+			break
+		}
+	}
+	return len(after)
+}
