@@ -543,3 +543,22 @@ func TestAnErrorOfAMemIsTheSystemsOwn(t *testing.T) {
 		t.Error("create of the root:", err)
 	}
 }
+
+func TestAPathIsCleanedAndRelativeToTheRoot(t *testing.T) {
+	s := newStory(t)
+	s.ok(s.m.MkdirAll("a/b/"))
+	s.create("./a//b/../b/f", "A")
+	for _, path := range []string{"/a/b/f", "a/b/f", "../a/b/f", "/a/./b/f/", "/../a/b/f"} {
+		if got := letters([]byte(readOn(t, s.m, path))); got != "A" {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	for _, dir := range []string{"/", ".", "..", "./a/.."} {
+		if names, err := s.m.List(dir); err != nil || !slices.Equal(names, []string{"a"}) {
+			t.Errorf("%s: %v, %v", dir, names, err)
+		}
+	}
+	if _, err := s.m.Create(""); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("an empty path:", err)
+	}
+}

@@ -1,0 +1,102 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestPathsThroughFilesAndAbsentDirectoriesAreErrors(t *testing.T) {
+	onEach(t, func(t *testing.T, fsys FS, base string) {
+		file := filepath.Join(base, "f")
+		createOn(t, fsys, file, "x").Close()
+		for _, c := range []struct {
+			dir  string
+			want error
+		}{{file, syscall.ENOTDIR}, {filepath.Join(base, "absent"), syscall.ENOENT}} {
+			path := filepath.Join(c.dir, "f")
+			_, create := fsys.Create(path)
+			_, open := fsys.Open(path)
+			_, stat := fsys.Stat(path)
+			_, list := fsys.List(path)
+			for name, err := range map[string]error{
+				"Create": create, "Open": open, "Stat": stat, "List": list,
+				"Remove": fsys.Remove(path), "SyncDir": fsys.SyncDir(path),
+				"Rename to": fsys.Rename(file, path), "Rename from": fsys.Rename(path, file),
+				"Link to": fsys.Link(file, path), "Link from": fsys.Link(path, file+"2"),
+			} {
+				if !errors.Is(err, c.want) {
+					t.Errorf("%s in %s: %v", name, c.dir, err)
+				}
+			}
+		}
+		if err := fsys.MkdirAll(filepath.Join(file, "d")); !errors.Is(err, syscall.ENOTDIR) {
+			t.Error("MkdirAll through a file:", err)
+		}
+		if err := fsys.MkdirAll(file); !errors.Is(err, syscall.ENOTDIR) {
+			t.Error("MkdirAll of a file:", err)
+		}
+		if _, err := fsys.List(file); !errors.Is(err, syscall.ENOTDIR) {
+			t.Error("List of a file:", err)
+		}
+		if _, err := fsys.OpenReadWrite(base); !errors.Is(err, syscall.EISDIR) {
+			t.Error("a directory was opened for writing:", err)
+		}
+	})
+}
+
+func TestAnOpenFileStaysWhenItsNameGoes(t *testing.T) {
+	onEach(t, func(t *testing.T, fsys FS, base string) {
+		path := filepath.Join(base, "f")
+		f := createOn(t, fsys, path, "old")
+		if err := fsys.Rename(path, path+"2"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte("O"), 0); err != nil || readOn(t, fsys, path+"2") != "Old" {
+			t.Error("after a rename:", err)
+		}
+		g := createOn(t, fsys, path, "new")
+		if err := errors.Join(fsys.Rename(path, path+"2"), fsys.Remove(path+"2")); err != nil {
+			t.Fatal(err)
+		}
+		for want, f := range map[string]File{"Old!": f, "new!": g} {
+			if _, err := f.WriteAt([]byte("!"), 3); err != nil || content(t, f) != want || f.Sync() != nil {
+				t.Errorf("without a name: %q, %v", content(t, f), err)
+			}
+		}
+		if names, err := fsys.List(base); err != nil || len(names) > 0 {
+			t.Error(names, err)
+		}
+	})
+}
+
+func TestALockStaysWithTheFileNotTheName(t *testing.T) {
+	onEach(t, func(t *testing.T, fsys FS, base string) {
+		path := filepath.Join(base, "f")
+		createOn(t, fsys, path, "").Close()
+		held, err := fsys.Lock(path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fsys.Rename(path, path+"2"); err != nil {
+			t.Fatal(err)
+		}
+		createOn(t, fsys, path, "").Close()
+		other, err := fsys.Lock(path, true)
+		if err != nil {
+			t.Fatal("another file of the old name:", err)
+		}
+		defer other.Close()
+		if _, err := fsys.Lock(path+"2", false); !errors.Is(err, ErrLocked) {
+			t.Error("the file under its new name:", err)
+		}
+		if err := held.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := held.Close(); !errors.Is(err, fs.ErrClosed) {
+			t.Error("released twice:", err)
+		}
+	})
+}
