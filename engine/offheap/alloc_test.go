@@ -194,13 +194,14 @@ func TestImpossibleAllocationsAreErrors(t *testing.T) {
 	if _, err := a.Alloc(1); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
-	if _, err := NewAllocator(Options{}).Alloc(2 << 20); err != nil {
-		t.Error(err)
-	}
-	big := NewAllocator(Options{})
+	all.SetLimit(0)
+	big := NewAllocator(Options{Budget: all})
 	empty(t, big)
 	if _, err := big.Alloc(2 << 20); !errors.Is(err, ErrClosed) {
 		t.Errorf("large after Close: %v", err)
+	}
+	if all.Used() != 0 {
+		t.Errorf("what was refused stays charged: %d bytes", all.Used())
 	}
 }
 
@@ -317,6 +318,9 @@ func TestAnyHistoryKeepsContentsAndAccounts(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
+				if why := broken(a); why != "" {
+					t.Fatal(why)
+				}
 				s := a.Stats()
 				if s.Total.Live != int64(live) || s.Total.Objects != len(held) || s.Total.Rounded != budget.Used() {
 					t.Fatalf("%+v, want %d bytes in %d objects, charged %d", s, live, len(held), budget.Used())

@@ -66,16 +66,22 @@ func (a *Arena) Alloc(n, align uint32) (offset uint32, ok bool) {
 	if align > arenaWord {
 		size += uint64(align) - arenaWord
 	}
-	limit := uint64(len(a.mem))
-	if a.used.Load()+size > limit {
+	if a.used.Load()+size > uint64(len(a.mem)) {
 		return 0, false
 	}
-	end := a.used.Add(size)
-	if end > limit {
-		return 0, false // another was faster; what is left is given up
+	end, ok := a.claim(size)
+	if !ok {
+		return 0, false
 	}
 	mask := uint64(align) - 1
 	return uint32((end - size + mask) &^ mask), true
+}
+
+// claim takes size bytes up to end. It fails if others were faster; what is left
+// is given up then, since to take the claim back could undo one that fitted.
+func (a *Arena) claim(size uint64) (end uint64, ok bool) {
+	end = a.used.Add(size)
+	return end, end <= uint64(len(a.mem))
 }
 
 // Bytes is the n bytes at an offset that Alloc returned, or a part of them.

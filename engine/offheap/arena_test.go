@@ -75,6 +75,23 @@ func TestAnArenaRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+func TestALostRaceForTheLastBytesFillsTheArena(t *testing.T) {
+	a := newArena(t, 1024, Options{})
+	if _, ok := a.Alloc(1000, 8); !ok {
+		t.Fatal("does not fit")
+	}
+	if end, ok := a.claim(24); ok {
+		t.Errorf("claimed up to %d of 1024", end)
+	}
+	if _, ok := a.Alloc(1, 1); ok || a.Used() != 1024 {
+		t.Errorf("%d bytes used, and more handed out: %t", a.Used(), ok)
+	}
+	a.Reset()
+	if end, ok := a.claim(1016); !ok {
+		t.Errorf("all of it, up to %d, is refused", end)
+	}
+}
+
 func TestAnArenaBeginsAnewAfterReset(t *testing.T) {
 	a := newArena(t, 4096, Options{})
 	first, _ := a.Alloc(100, 8)
@@ -180,7 +197,7 @@ func TestImpossibleMappingsAreErrors(t *testing.T) {
 			t.Errorf("map %d: %v", c.n, err)
 		}
 	}
-	for _, n := range []int{0, -1, 8, 1 << 32, math.MaxInt} {
+	for _, n := range []int{0, -1, 8, math.MaxInt} {
 		if _, err := NewArena(n, Options{}); !errors.Is(err, ErrSize) {
 			t.Errorf("arena of %d: %v", n, err)
 		}

@@ -35,24 +35,22 @@ type span struct {
 	class int
 	live  int // objects handed out
 
-	used []uint64 // a bit per object, set when handed out or beyond the last
+	used []uint64 // a bit per object, set when handed out
 	hint int      // no word before it has room
 
 	prev, next *span // in home.open
 }
 
-// open turns units into an empty span.
+// init turns units into an empty span.
 func (s *span) init(c *chunk, unit, class int) {
 	n := shapes[class].objects
 	*s = span{chunk: c, unit: unit, class: class}
 	s.used = c.used[unit*unitObjects/64:][:(n+63)/64]
 	clear(s.used)
-	if rest := n % 64; rest > 0 {
-		s.used[len(s.used)-1] = ^uint64(0) << rest
-	}
 }
 
-// take hands out an object. There must be one.
+// take hands out the first object that is free. There must be one; so none
+// beyond the last is taken, though their bits are clear.
 func (s *span) take() int {
 	for s.used[s.hint] == ^uint64(0) {
 		s.hint++
