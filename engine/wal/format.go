@@ -21,8 +21,8 @@ import (
 //
 //	record    offset  size  field
 //	          0       4     crc      CRC-32C of the payload, then of the 12
-//	                                 bytes after this field, then of the
-//	                                 record's offset as 8 bytes
+//	                                 bytes after this field; exclusive-or
+//	                                 the record's offset times 2654435761
 //	          4       4     length   of the payload
 //	          8       4     id       of the segment
 //	          12      1     kind     1..127 the caller's, 128.. the log's; never 0
@@ -33,7 +33,8 @@ import (
 //	          -       0..7  -        zeros up to a multiple of 8
 //
 // The crc covers id and offset, so that bytes left over from another life of
-// the file, or copied from elsewhere in it, are not taken for a record. The id
+// the file, or copied from elsewhere in it, are not taken for a record: the
+// factor is odd, so that two offsets never give the same product mod 2^32. The id
 // is stored as well, so that a search for records after a gap is quick. A
 // length of zero with kind zero is no record: zeros read as the end.
 //
@@ -147,17 +148,16 @@ func validKind(k uint8) bool { return k >= 1 && k < kindEnd }
 // record will be.
 func payloadCRC(payload []byte) uint32 { return crc32.Checksum(payload, castagnoli) }
 
-// recordCRC continues payloadCRC.
-func recordCRC(crc uint32, h *recordHeader, off int64) uint32 {
-	crc = crc32.Update(crc, castagnoli, h[4:])
-	var place [8]byte
-	binary.LittleEndian.PutUint64(place[:], uint64(off))
-	return crc32.Update(crc, castagnoli, place[:])
+// recordCRC continues payloadCRC with the fields of a header but the first,
+// and the record's offset.
+func recordCRC(crc uint32, fields []byte, off int64) uint32 {
+	const odd = 2654435761
+	return crc32.Update(crc, castagnoli, fields) ^ uint32(off)*odd
 }
 
 // intact reports whether the record at off is what was written there.
 func (h *recordHeader) intact(payload []byte, off int64) bool {
-	return h.crc() == recordCRC(payloadCRC(payload), h, off)
+	return h.crc() == recordCRC(payloadCRC(payload), h[4:], off)
 }
 
 // recordBytes is the length of a record with its padding.
@@ -172,14 +172,14 @@ func appendRecord(p []byte, id uint32, off, durable int64, kind uint8, payload [
 	if durable > 0 {
 		claim = min((off-durable)/recordAlign, noClaim)
 	}
-	var h recordHeader
+	var zeros [recordHeaderBytes]byte
+	p = append(p, zeros[:]...)
+	h := p[len(p)-recordHeaderBytes:]
 	binary.LittleEndian.PutUint32(h[4:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(h[8:], id)
 	binary.LittleEndian.PutUint32(h[12:], uint32(kind)|uint32(claim)<<8)
-	binary.LittleEndian.PutUint32(h[0:], recordCRC(crc, &h, off))
-	p = append(p, h[:]...)
+	binary.LittleEndian.PutUint32(h[0:], recordCRC(crc, h[4:], off))
 	p = append(p, payload...)
-	var zeros [recordAlign]byte
 	return append(p, zeros[:recordBytes(len(payload))-recordHeaderBytes-int64(len(payload))]...)
 }
 

@@ -9,11 +9,15 @@ import (
 // value is what most callers want.
 type Options struct {
 	// SegmentBytes is the size of a full segment; 0 means 64 MiB. The first
-	// segments of a log are smaller (1 MiB, then four times the one before),
-	// so that opening a log costs little. Records longer than a segment get
+	// segments of a log are smaller (FirstBytes, then four times the one
+	// before), so that opening a log costs little. Records longer than a segment get
 	// one of their own. Less: space comes back in smaller steps. More: fewer
 	// files.
 	SegmentBytes int64
+
+	// FirstBytes is the size of the first segment; 0 means 1 MiB, or
+	// SegmentBytes if that is less. It is made while Open waits.
+	FirstBytes int64
 
 	// Fill is what is done to segments before they are written.
 	Fill Fill
@@ -104,12 +108,17 @@ func (o Options) withDefaults() (Options, error) {
 	if o.SegmentBytes == 0 {
 		o.SegmentBytes = defaultSegmentBytes
 	}
+	if o.FirstBytes == 0 {
+		o.FirstBytes = min(firstSegmentBytes, o.SegmentBytes)
+	}
 	if o.BufferBytes == 0 {
 		o.BufferBytes = defaultBufferBytes
 	}
 	switch {
 	case o.SegmentBytes < minSegmentBytes || o.SegmentBytes > maxSegmentBytes:
 		return o, fmt.Errorf("wal: SegmentBytes is %d, must be %d to %d", o.SegmentBytes, minSegmentBytes, maxSegmentBytes)
+	case o.FirstBytes < 0 || o.FirstBytes > o.SegmentBytes:
+		return o, fmt.Errorf("wal: FirstBytes is %d, must be at most SegmentBytes, %d", o.FirstBytes, o.SegmentBytes)
 	case o.Fill > FillNone:
 		return o, fmt.Errorf("wal: Fill is %d, must be at most %d", o.Fill, FillNone)
 	case o.Commit > CommitFlusher:
@@ -125,5 +134,6 @@ func (o Options) withDefaults() (Options, error) {
 		o.AlignBytes = 0
 	}
 	o.SegmentBytes &^= headerBytes - 1
+	o.FirstBytes = max(minSegmentBytes, o.FirstBytes&^(headerBytes-1))
 	return o, nil
 }

@@ -63,7 +63,7 @@ func (r *recovery) adopt() {
 	l.segments = append(l.segments, r.chain...)
 	l.off = r.end
 	l.nextID = 1
-	l.nextSize = min(firstSegmentBytes, l.o.SegmentBytes)
+	l.nextSize = l.o.FirstBytes
 	for _, s := range r.found {
 		l.nextID = max(l.nextID, s.id+1)
 	}
@@ -103,7 +103,7 @@ func (r *recovery) goOn() error {
 	if err := r.takeSpare(tail.id); err != nil {
 		return err
 	}
-	tail.size = max(tail.size, min(firstSegmentBytes, l.o.SegmentBytes))
+	tail.size = max(tail.size, l.o.FirstBytes)
 	l.grow(tail.size)
 	if l.spare != nil {
 		l.grow(l.spare.size)
@@ -133,7 +133,7 @@ func (r *recovery) goOn() error {
 func (r *recovery) takeSpare(tail uint32) error {
 	for i, s := range r.found {
 		if s.id > tail && r.used[s.id] == nil {
-			s.size = max(s.size, min(firstSegmentBytes, r.l.o.SegmentBytes))
+			s.size = max(s.size, r.l.o.FirstBytes)
 			r.l.spare = s
 			r.found = slices.Delete(r.found, i, i+1)
 			return nil
