@@ -173,14 +173,13 @@ func TestConcurrentReadsAndWritesAreAllCounted(t *testing.T) {
 	}
 }
 
-func TestCountedReadsWritesAndSyncsDoNotAllocate(t *testing.T) {
+func TestCountedReadsAndWritesDoNotAllocate(t *testing.T) {
 	c := NewCounting(OS{})
 	f := create(t, c, filepath.Join(t.TempDir(), "f"))
 	p := make([]byte, 16)
 	if n := testing.AllocsPerRun(100, func() {
 		f.WriteAt(p, 0)
 		f.ReadAt(p, 0)
-		f.SyncData()
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -24,6 +24,9 @@ func onEach(t *testing.T, test func(t *testing.T, fsys FS, base string)) {
 		}
 		test(t, m, "/some/where")
 	})
+	for name, wrap := range wrappers() {
+		t.Run(name, func(t *testing.T) { test(t, wrap(OS{}), t.TempDir()) })
+	}
 }
 
 func createOn(t *testing.T, fsys FS, path, text string) File {

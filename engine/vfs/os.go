@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sort"
+	"syscall"
 	"unsafe"
 )
 
@@ -44,7 +45,12 @@ func open(path string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &osFile{f}, nil
+	raw, err := f.SyscallConn()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &osFile{f, raw}, nil
 }
 
 func (OS) Remove(path string) error { return os.Remove(path) }
@@ -94,7 +100,13 @@ func (OS) Lock(path string, exclusive bool) (io.Closer, error) {
 	return f, nil
 }
 
-type osFile struct{ *os.File }
+// osFile makes the calls that os.File lacks through raw, which keeps the
+// descriptor open meanwhile. What Fd returns may be another file's after a
+// Close, and a hole would be punched into that.
+type osFile struct {
+	*os.File
+	raw syscall.RawConn
+}
 
 func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()
@@ -104,7 +116,7 @@ func (f *osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
-func (f *osFile) SyncData() error { return syncData(f.File) }
+func (f *osFile) SyncData() error { return f.syncData() }
 
 func (f *osFile) Mmap(off int64, n int) (Mapping, error) {
 	size, err := f.Size()
@@ -114,7 +126,7 @@ func (f *osFile) Mmap(off int64, n int) (Mapping, error) {
 	if err := checkMapping(f.Name(), off, int64(n), size); err != nil {
 		return nil, err
 	}
-	return mapFile(f.File, off, n)
+	return f.mapFile(off, n)
 }
 
 // checkMapping refuses what Mmap's contract excludes.

@@ -26,9 +26,7 @@ func lockFile(f *os.File, exclusive bool) error {
 	return nil
 }
 
-func syncData(f *os.File) error {
-	return retry("fdatasync", f, unix.Fdatasync)
-}
+func (f *osFile) syncData() error { return f.call("fdatasync", unix.Fdatasync) }
 
 func directFlags(_ string, dsync bool) (int, error) {
 	flag := os.O_RDWR | unix.O_DIRECT
@@ -38,41 +36,44 @@ func directFlags(_ string, dsync bool) (int, error) {
 	return flag, nil
 }
 
-// retry repeats a call while a signal interrupts it, and names it in errors.
-func retry(op string, f *os.File, call func(fd int) error) error {
-	for {
-		err := call(int(f.Fd()))
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EOPNOTSUPP):
-			return &fs.PathError{Op: op, Path: f.Name(), Err: errors.ErrUnsupported}
-		default:
-			return &fs.PathError{Op: op, Path: f.Name(), Err: err}
+// call makes a system call on the descriptor, again while a signal interrupts
+// it. Errors name it.
+func (f *osFile) call(op string, do func(fd int) error) error {
+	var err error
+	closed := f.raw.Control(func(fd uintptr) {
+		for {
+			if err = do(int(fd)); err != unix.EINTR {
+				return
+			}
 		}
+	})
+	switch {
+	case closed != nil:
+		return &fs.PathError{Op: op, Path: f.Name(), Err: fs.ErrClosed}
+	case err == unix.EOPNOTSUPP:
+		err = errors.ErrUnsupported
 	}
+	if err != nil {
+		return &fs.PathError{Op: op, Path: f.Name(), Err: err}
+	}
+	return nil
 }
 
 func (f *osFile) Preallocate(off, n int64) error {
-	return retry("fallocate", f.File, func(fd int) error {
+	return f.call("fallocate", func(fd int) error {
 		return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n)
 	})
 }
 
 func (f *osFile) PunchHole(off, n int64) error {
-	return retry("punch hole in", f.File, func(fd int) error {
+	return f.call("punch hole in", func(fd int) error {
 		return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE|unix.FALLOC_FL_PUNCH_HOLE, off, n)
 	})
 }
 
 func (f *osFile) Advise(a Advice, off, n int64) {
-	fd := int(f.Fd())
 	how := unix.FADV_NORMAL
 	switch a {
-	case WriteBack:
-		unix.SyncFileRange(fd, off, n, unix.SYNC_FILE_RANGE_WRITE)
-		return
 	case Sequential:
 		how = unix.FADV_SEQUENTIAL
 	case Random:
@@ -82,13 +83,23 @@ func (f *osFile) Advise(a Advice, off, n int64) {
 	case DontNeed:
 		how = unix.FADV_DONTNEED
 	}
-	unix.Fadvise(fd, off, n, how)
+	f.raw.Control(func(fd uintptr) {
+		if a == WriteBack {
+			unix.SyncFileRange(int(fd), off, n, unix.SYNC_FILE_RANGE_WRITE)
+			return
+		}
+		unix.Fadvise(int(fd), off, n, how)
+	})
 }
 
-func mapFile(f *os.File, off int64, n int) (Mapping, error) {
-	data, err := unix.Mmap(int(f.Fd()), off, n, unix.PROT_READ, unix.MAP_SHARED)
+func (f *osFile) mapFile(off int64, n int) (Mapping, error) {
+	var data []byte
+	err := f.call("mmap", func(fd int) (err error) {
+		data, err = unix.Mmap(fd, off, n, unix.PROT_READ, unix.MAP_SHARED)
+		return err
+	})
 	if err != nil {
-		return nil, &fs.PathError{Op: "mmap", Path: f.Name(), Err: err}
+		return nil, err
 	}
 	return &osMapping{data}, nil
 }

@@ -13,7 +13,7 @@ func lockFile(f *os.File, _ bool) error {
 	return &fs.PathError{Op: "lock", Path: f.Name(), Err: errors.ErrUnsupported}
 }
 
-func syncData(f *os.File) error { return f.Sync() }
+func (f *osFile) syncData() error { return f.Sync() }
 
 func unsupported(op, path string) error {
 	return &fs.PathError{Op: op, Path: path, Err: errors.ErrUnsupported}
@@ -29,6 +29,6 @@ func (f *osFile) PunchHole(_, _ int64) error { return unsupported("punch hole in
 
 func (f *osFile) Advise(Advice, int64, int64) {}
 
-func mapFile(f *os.File, _ int64, _ int) (Mapping, error) {
+func (f *osFile) mapFile(int64, int) (Mapping, error) {
 	return nil, unsupported("mmap", f.Name())
 }

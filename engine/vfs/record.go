@@ -239,18 +239,18 @@ func (r *recording) sync(f *recordedFile, op TraceOp, call func() error) error {
 }
 
 func (r *Recorder) SyncDir(dir string) error {
-	dir = filepath.Clean(dir)
+	clean := filepath.Clean(dir)
 	r.mu.Lock()
-	if err := r.adopt(r.inner, dir); err != nil {
+	if err := r.adopt(r.inner, clean); err != nil {
 		r.mu.Unlock()
 		return err
 	}
-	d := r.dirs[dir]
+	d := r.dirs[clean]
 	r.mu.Unlock()
 	if d == nil {
 		return r.inner.SyncDir(dir) // which says that there is no such directory
 	}
-	return r.sync(d, TraceOp{Kind: KindSyncDir, Path: dir}, func() error { return r.inner.SyncDir(dir) })
+	return r.sync(d, TraceOp{Kind: KindSyncDir, Path: clean}, func() error { return r.inner.SyncDir(dir) })
 }
 
 func (r *Recorder) List(dir string) ([]string, error) { return r.inner.List(dir) }

@@ -3,9 +3,9 @@ package vfs
 import "path/filepath"
 
 func (r *Recorder) Create(path string) (File, error) {
-	path = filepath.Clean(path)
+	clean := filepath.Clean(path)
 	var out *recordFile
-	err := r.change(TraceOp{Kind: KindCreate, Path: path}, func(op *TraceOp) error {
+	err := r.change(TraceOp{Kind: KindCreate, Path: clean}, func(op *TraceOp) error {
 		f, err := r.inner.Create(path)
 		if err != nil {
 			return err
@@ -13,8 +13,8 @@ func (r *Recorder) Create(path string) (File, error) {
 		r.count++
 		op.File = r.count
 		known := &recordedFile{id: op.File}
-		r.files[path] = known
-		out = &recordFile{File: f, recording: r.recording, known: known, path: path}
+		r.files[clean] = known
+		out = &recordFile{File: f, recording: r.recording, known: known, path: clean}
 		return nil
 	})
 	if err != nil {

@@ -8,53 +8,53 @@ import (
 )
 
 func (r *Recorder) Remove(path string) error {
-	path = filepath.Clean(path)
-	return r.change(TraceOp{Kind: KindRemove, Path: path}, func(*TraceOp) error {
+	clean := filepath.Clean(path)
+	return r.change(TraceOp{Kind: KindRemove, Path: clean}, func(*TraceOp) error {
 		err := r.inner.Remove(path)
 		if err == nil {
-			r.forget(path)
+			r.forget(clean)
 		}
 		return err
 	})
 }
 
 func (r *Recorder) RemoveAll(path string) error {
-	path = filepath.Clean(path)
-	return r.change(TraceOp{Kind: KindRemove, Path: path, All: true}, func(*TraceOp) error {
+	clean := filepath.Clean(path)
+	return r.change(TraceOp{Kind: KindRemove, Path: clean, All: true}, func(*TraceOp) error {
 		err := r.inner.RemoveAll(path)
 		if err == nil {
-			r.forget(path)
+			r.forget(clean)
 		}
 		return err
 	})
 }
 
 func (r *Recorder) Rename(from, to string) error {
-	from, to = filepath.Clean(from), filepath.Clean(to)
-	return r.change(TraceOp{Kind: KindRename, Path: from, To: to}, func(*TraceOp) error {
+	cleanFrom, cleanTo := filepath.Clean(from), filepath.Clean(to)
+	return r.change(TraceOp{Kind: KindRename, Path: cleanFrom, To: cleanTo}, func(*TraceOp) error {
 		err := r.inner.Rename(from, to)
 		if err == nil {
-			r.moved(from, to)
+			r.moved(cleanFrom, cleanTo)
 		}
 		return err
 	})
 }
 
 func (r *Recorder) Link(from, to string) error {
-	from, to = filepath.Clean(from), filepath.Clean(to)
-	return r.change(TraceOp{Kind: KindLink, Path: from, To: to}, func(*TraceOp) error {
+	cleanFrom, cleanTo := filepath.Clean(from), filepath.Clean(to)
+	return r.change(TraceOp{Kind: KindLink, Path: cleanFrom, To: cleanTo}, func(*TraceOp) error {
 		err := r.inner.Link(from, to)
 		if err == nil {
-			r.files[to] = r.files[from]
+			r.files[cleanTo] = r.files[cleanFrom]
 		}
 		return err
 	})
 }
 
 func (r *Recorder) MkdirAll(path string) error {
-	path = filepath.Clean(path)
-	return r.change(TraceOp{Kind: KindMkdir, Path: path}, func(*TraceOp) error {
-		there, missing, err := r.missing(path)
+	clean := filepath.Clean(path)
+	return r.change(TraceOp{Kind: KindMkdir, Path: clean}, func(*TraceOp) error {
+		there, missing, err := r.missing(clean)
 		if err == nil {
 			err = r.inner.MkdirAll(path)
 		}

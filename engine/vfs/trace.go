@@ -117,7 +117,7 @@ func (t *Trace) Walk(f func(n int, m *Mem) error) error {
 type replay struct {
 	mem   *Mem
 	files map[uint32]File
-	dsync map[uint32]File // handles of OpenDirect
+	dsync map[uint32]File // handles whose writes are durable
 }
 
 func (t *Trace) replayBase() (*replay, error) {
@@ -158,7 +158,9 @@ func (r *replay) do(op TraceOp) (err error) {
 	case KindCreate:
 		r.files[op.File], err = r.mem.Create(op.Path)
 	case KindOpen:
-		r.dsync[op.File], err = r.mem.OpenDirect(op.Path, true)
+		// Not as direct: what the disk took may be aligned to less than
+		// DirectAlign.
+		r.dsync[op.File], err = r.mem.open(op.Path, memMode{writable: true, dsync: true})
 	case KindSyncDir:
 		if !op.Failed {
 			err = r.mem.SyncDir(op.Path)
@@ -190,12 +192,7 @@ func (r *replay) doFile(op TraceOp) (err error) {
 	}
 	switch op.Kind {
 	case KindWrite:
-		p := op.Data
-		if op.Dsync {
-			p = AlignedBuffer(len(op.Data))
-			copy(p, op.Data)
-		}
-		_, err = f.WriteAt(p, op.Off)
+		_, err = f.WriteAt(op.Data, op.Off)
 	case KindTruncate:
 		err = f.Truncate(op.Size)
 	case KindPreallocate:
