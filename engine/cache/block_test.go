@@ -110,3 +110,16 @@ func has(t testing.TB, c *Cache, k Key) bool {
 }
 
 var errFill = errors.New("disk on fire")
+
+// newPureSlab returns a slab without a cache.
+func newPureSlab() *slab {
+	return &slab{mem: memory{offheap.NewAllocator(offheap.Options{})}}
+}
+
+func offheapClosed(t testing.TB, s *slab) {
+	t.Helper()
+	s.release()
+	if err := s.mem.Close(); err != nil {
+		t.Error(err)
+	}
+}

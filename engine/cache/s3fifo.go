@@ -16,8 +16,8 @@ package cache
 //   - one block leaves per call. Where the paper evicts from the main queue to
 //     make room for a promotion and then goes on in the small one, the owner
 //     asks again if it needs more;
-//   - the ghost remembers as many bytes as the main queue holds, and forgets a
-//     key that comes back.
+//   - the ghost remembers as many bytes as the main queue's share is, however
+//     few that holds yet, and forgets a key that comes back.
 type s3fifo struct {
 	slab        *slab
 	small, main queue
@@ -40,7 +40,8 @@ func newS3FIFO(s *slab) *s3fifo {
 }
 
 func (p *s3fifo) admit(id uint32, hash uint64) {
-	if p.ghost.take(hash, p.main.bytes) {
+	total := p.small.bytes + p.main.bytes
+	if p.ghost.take(hash, total-total/smallShare) {
 		p.returned++
 		p.main.push(id)
 		return
