@@ -30,7 +30,7 @@ func clauses() []clause {
 		closeClauses(), directoryClauses(), settingClauses(),
 		iteratorClauses(), viewClauses(), roleClauses(), loadingClauses(),
 		metricsClauses(), concurrentClauses(), modelClauses(), killClauses(),
-		fileClauses(), crashClauses(),
+		fileClauses(), crashClauses(), faultClauses(), damageClauses(),
 	)
 }
 

@@ -83,7 +83,7 @@ func manyWritersCrash(b *rig) {
 func (b *rig) storms(s storm) {
 	b.Helper()
 	deadline := time.Now().Add(budget(crashTime) + b.spare)
-	var all tally
+	var sum tally
 	for n, seed := 0, seed(); n < 4 || time.Now().Before(deadline); n, seed = n+1, seed+1 {
 		s := s
 		s.even = n%2 == 1 && !s.wide
@@ -95,23 +95,23 @@ func (b *rig) storms(s storm) {
 		if s.writers > 1 {
 			s.steps = longSteps / s.writers
 		}
-		if !b.storm(s, n, seed, &all) {
+		if !b.storm(s, n, seed, &sum) {
 			return
 		}
 	}
-	b.Logf("%v", all)
+	b.Logf("%v", sum)
 }
 
 // storm runs one history. It reports what fails, with the shortest history
 // found that does.
-func (b *rig) storm(s storm, n int, seed uint64, all *tally) bool {
+func (b *rig) storm(s storm, n int, seed uint64, sum *tally) bool {
 	b.Helper()
 	r := rand.New(rand.NewPCG(seed, 7))
 	settings := b.trialSettings(n, r)
 	h := drawHistory(r, &b.caps, s.shape)
 	crashSeed := r.Uint64()
 	t, err := b.strike(s, settings, h, crashSeed)
-	all.add(t)
+	sum.add(t)
 	if err == nil {
 		return true
 	}
@@ -214,7 +214,7 @@ func (x *trial) goOn(steps []op, forks bool) error {
 	if err != nil {
 		return err
 	}
-	if err := x.j.judge(found, x.j.span(), rule{prefix: true, acked: true}); err != nil {
+	if err := x.j.judge(found, x.j.span(), all()); err != nil {
 		return fmt.Errorf("after the crash it was written to, closed and opened: %w", err)
 	}
 	return nil

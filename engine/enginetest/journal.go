@@ -26,6 +26,8 @@ type written struct {
 	op
 	begun, acked, durable int
 
+	at engine.Durability // the level at which it was acknowledged
+
 	// failed writes may have happened or not.
 	failed bool
 }
@@ -63,7 +65,7 @@ func (j *journal) end(w int, level engine.Durability, err error) {
 		x.failed = true
 		return
 	}
-	x.acked = j.tick()
+	x.acked, x.at = j.tick(), level
 	if level == engine.Sync {
 		x.durable = x.acked
 	}
@@ -100,15 +102,22 @@ func (j *journal) span() span {
 	return span{now, now}
 }
 
-// A rule says what a crash may leave.
+// A rule says what a crash, or another end, may leave. What was durable must
+// be there in any case.
 type rule struct {
 	// prefix: what is there is what the writers wrote first.
 	prefix bool
-	// acked: it is all that was acknowledged.
-	acked bool
-	// anyPrefix: a shorter prefix is as good, whatever was durable.
+	// least, if not Default: what was acknowledged at this level or a higher
+	// one must be there too.
+	least engine.Durability
+	// anyPrefix: nothing must be there.
 	anyPrefix bool
+	// beforeLast: only what was durable before the last write began must be.
+	beforeLast bool
 }
+
+// all is the rule where nothing has happened that could lose anything.
+func all() rule { return rule{prefix: true, least: engine.None} }
 
 // judge says what is wrong with the contents that were found.
 func (j *journal) judge(found map[string]string, s span, r rule) error {
@@ -117,6 +126,13 @@ func (j *journal) judge(found map[string]string, s span, r rule) error {
 	for key := range found {
 		if w := writerOf(key); w < 0 || w >= len(j.writer) {
 			return fmt.Errorf("there is a key that nobody wrote: %s", show([]byte(key)))
+		}
+	}
+	if r.beforeLast {
+		for _, entries := range j.writer {
+			if n := len(entries); n > 0 {
+				s.low = min(s.low, entries[n-1].begun)
+			}
 		}
 	}
 	if !r.prefix {
@@ -135,10 +151,10 @@ func writerOf(key string) int {
 
 // must reports whether the write has to be there.
 func (x *written) must(s span, r rule) bool {
-	if r.anyPrefix {
+	switch {
+	case r.anyPrefix:
 		return false
-	}
-	if r.acked {
+	case r.least != engine.Default && x.at >= r.least:
 		return x.acked != 0 && x.acked <= s.low
 	}
 	return x.durable != 0 && x.durable <= s.low

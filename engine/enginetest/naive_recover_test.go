@@ -13,7 +13,7 @@ import (
 // empty.
 func openNaive(broken string) func(vfs.FS, string, logOptions, func(uint64, []byte) error) (recordLog, error) {
 	return func(fsys vfs.FS, dir string, o logOptions, each func(uint64, []byte) error) (recordLog, error) {
-		l := &naiveLog{broken: broken, fsys: fsys, dir: dir, o: o}
+		l := &naiveLog{broken: broken, fsys: vfs.Classed(fsys, vfs.Log), dir: dir, o: o}
 		if err := l.recover(each); err != nil {
 			if l.file != nil {
 				l.file.Close()

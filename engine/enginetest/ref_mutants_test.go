@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,6 +29,18 @@ const (
 	worksOnName      = "an engine works on after a power loss"
 	twoCrashesName   = "a crash during recovery loses nothing"
 	manyWritersName  = "a power loss amid many writers keeps what each was told"
+
+	failuresName    = "a failing file operation is an error, never a loss or a wrong value"
+	staysName       = "after a failed write the engine is read-only and says why"
+	failedSyncsName = "a failed sync is never taken for done"
+	fullDiskName    = "a full disk is an error, and what is there stays readable"
+	suddenEndsName  = "an end at any file operation loses nothing, also when the power fails later"
+
+	changedName   = "every changed byte is found or harmless"
+	afterKillName = "after a kill a changed byte is found, or ends a log early"
+	cutName       = "a file cut short or missing is found, or ends a log early"
+	placeName     = "damage is ErrCorrupt with file and offset"
+	verifyName    = "Verify finds what reading finds, and more cannot stop it"
 )
 
 func refMutants() []refMutant {
@@ -46,9 +59,14 @@ func logMutants() (all []refMutant) {
 		{"takes leftovers for records", []string{leavesPrefixName}},
 		{"leaves the torn tail", []string{twoCrashesName}},
 		{"takes a torn tail for damage", []string{keepsSyncedName}},
-		{"has records without a checksum", []string{leavesPrefixName}},
-		{"drops what is buffered when it closes", []string{worksOnName}},
-		{"panics on a short file", []string{keepsSyncedName}},
+		{"has records without a checksum", []string{leavesPrefixName, changedName}},
+		{"drops what is buffered when it closes", []string{worksOnName, failuresName}},
+		{"panics on a short file", []string{keepsSyncedName, cutName, verifyName}},
+		{"ignores a failed sync", []string{failedSyncsName}},
+		{"tries a failed sync again", []string{failedSyncsName}},
+		{"takes a full disk for a written log", []string{fullDiskName, failuresName}},
+		{"does not sync what it finds", []string{suddenEndsName}},
+		{"takes damage for a torn tail", []string{changedName, afterKillName}},
 	} {
 		p := soundParts()
 		p.openLog = openNaive(m.broken)
@@ -69,6 +87,7 @@ func snapshotMutants() []refMutant {
 		mutant("writes the snapshot in place", func(p *parts) { p.save = saveInPlace }, keepsSyncedName, twoCrashesName),
 		mutant("forgets to sync the snapshot", func(p *parts) { p.save = saveUnsynced }, keepsSyncedName),
 		mutant("prunes the log before the snapshot has its name", func(p *parts) { p.save = saveUnnamed }, keepsSyncedName),
+		mutant("has a snapshot without a checksum", func(p *parts) { p.load = loadUnchecked }, changedName),
 		mutant("has a snapshot ahead of its log", func(p *parts) {
 			open := p.openLog
 			p.openLog = func(fsys vfs.FS, dir string, o logOptions, each func(uint64, []byte) error) (recordLog, error) {
@@ -127,9 +146,7 @@ type unsyncedLog struct{ recordLog }
 
 func (l unsyncedLog) Sync() error { return nil }
 
-// saveUnchecked writes no checksum, and loadUnchecked looks for none.
-func saveUnchecked(fsys vfs.FS, path string, s snapshot) error { return saveSnapshot(fsys, path, s) }
-
+// loadUnchecked does not look at the checksum.
 func loadUnchecked(fsys vfs.FS, path string) (snapshot, error) {
 	data, err := readFile(fsys, path)
 	if err != nil || len(data) < snapshotHeader {
@@ -141,24 +158,94 @@ func loadUnchecked(fsys vfs.FS, path string) (snapshot, error) {
 
 // wrappedMutants change what a sound engine is asked or answers.
 func wrappedMutants() []refMutant {
+	sound, careless := openNaive(""), openNaive("writes on after a failed write")
+	blind := wrapped(sound, nil)
+	blind.Verify = func(context.Context, string, engine.Env, func(engine.Problem)) error { return nil }
+	vague := wrapped(sound, nil)
+	open := vague.Open
+	vague.Open = func(dir string, settings map[string]string, env engine.Env) (engine.Engine, error) {
+		e, err := open(dir, settings, env)
+		if errors.Is(err, engine.ErrCorrupt) {
+			err = fmt.Errorf("open: %w", engine.ErrCorrupt)
+		}
+		return e, err
+	}
 	return []refMutant{
-		{"splits a batch in two", wrapped(func(e engine.Engine) engine.Engine { return splitter{e.(*ref)} }), []string{wholeBatchName}},
+		{
+			"splits a batch in two",
+			wrapped(sound, func(e *ref) engine.Engine { return splitter{e} }),
+			[]string{wholeBatchName},
+		},
+		{
+			"forgets that a write failed",
+			wrapped(careless, func(e *ref) engine.Engine { return forgetful{e} }),
+			[]string{staysName},
+		},
+		{
+			"does not say why it is read-only",
+			wrapped(sound, func(e *ref) engine.Engine { return silent{e} }),
+			[]string{staysName},
+		},
+		{
+			"keeps failures to itself",
+			wrapped(sound, func(e *ref) engine.Engine { return optimist{e} }),
+			[]string{failuresName, fullDiskName, failedSyncsName, suddenEndsName},
+		},
+		{"finds nothing when it verifies", blind, []string{verifyName}},
+		{"does not say where the damage is", vague, []string{placeName}},
 	}
 }
 
-func wrapped(wrap func(engine.Engine) engine.Engine) engine.Driver {
+// wrapped is ref on a log, with something around it.
+func wrapped(
+	log func(vfs.FS, string, logOptions, func(uint64, []byte) error) (recordLog, error),
+	wrap func(*ref) engine.Engine,
+) engine.Driver {
 	p := soundParts()
-	p.openLog = openNaive("")
+	p.openLog = log
 	d := refDriver(p)
 	open := d.Open
 	d.Open = func(dir string, settings map[string]string, env engine.Env) (engine.Engine, error) {
 		e, err := open(dir, settings, env)
-		if err != nil {
-			return nil, err
+		if err != nil || wrap == nil {
+			return e, err
 		}
-		return wrap(e), nil
+		return wrap(e.(*ref)), nil
 	}
 	return d
+}
+
+// forgetful goes on after a failure.
+type forgetful struct{ *ref }
+
+func (e forgetful) Put(key, value []byte, d engine.Durability) error {
+	err := e.ref.Put(key, value, d)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.failure = nil
+	return err
+}
+
+// silent has no reasons.
+type silent struct{ *ref }
+
+func (e silent) Put(key, value []byte, d engine.Durability) error {
+	err := e.ref.Put(key, value, d)
+	if errors.Is(err, engine.ErrReadOnly) {
+		return engine.ErrReadOnly
+	}
+	return err
+}
+
+// optimist says that all is well.
+type optimist struct{ *ref }
+
+func (e optimist) Put(key, value []byte, d engine.Durability) error {
+	err := e.ref.Put(key, value, d)
+	if errors.Is(err, vfs.ErrInjected) {
+		return nil
+	}
+	return err
 }
 
 type splitter struct{ *ref }

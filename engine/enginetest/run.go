@@ -103,6 +103,9 @@ func look(t T, d *engine.Driver, settings map[string]string) *facts {
 	return f
 }
 
+// soaking reports whether there is time for everything.
+func soaking() bool { return os.Getenv("KVBENCH_SOAK") != "" }
+
 // budget returns how long one random test may take: short, or its share of
 // KVBENCH_SOAK.
 func budget(short time.Duration) time.Duration {

@@ -87,11 +87,14 @@ func (b *rig) defaultLevel(settings map[string]string) engine.Durability {
 	return level
 }
 
+// errPanic is wrapped by the error that safely makes of a panic.
+var errPanic = errors.New("panic")
+
 // safely turns a panic into an error.
 func safely(what string, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: panic: %v\n%s", what, p, debug.Stack())
+			err = fmt.Errorf("%s: %w: %v\n%s", what, errPanic, p, debug.Stack())
 		}
 	}()
 	return f()
