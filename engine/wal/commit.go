@@ -132,8 +132,8 @@ func (l *Log) pad() {
 
 // reuse keeps a buffer for later chunks. mu is held.
 func (l *Log) reuse(buf []byte) {
-	const most = 4
-	if len(l.free) < most && cap(buf) <= 4*l.o.BufferBytes+headerBytes {
+	const most = 2
+	if len(l.free) < most && cap(buf) <= 3*l.o.BufferBytes+headerBytes {
 		l.free = append(l.free, buf[:0])
 	}
 }

@@ -103,7 +103,7 @@ func (l *Log) Append(kind uint8, payload []byte) (LSN, error) {
 	l.stats.Records++
 	l.stats.BytesIn += uint64(len(payload))
 	full := l.buffered > l.o.BufferBytes
-	overfull := l.buffered > 4*l.o.BufferBytes
+	overfull := l.buffered > 2*l.o.BufferBytes
 	wake := l.wantsSpare()
 	l.mu.Unlock()
 	if wake {
