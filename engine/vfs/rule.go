@@ -83,7 +83,7 @@ func (k Kind) index() int { return bits.TrailingZeros32(uint32(k)) }
 //	sync *.wal nth=3 error=EIO lost        and what it had to write is gone
 //	sync lie                               syncs do nothing, and say nothing
 //	write budget=1MiB error=ENOSPC         the disk is full after 1 MiB
-//	write sst/* after=10 short=100 error=EIO   100 bytes of each, after the tenth
+//	write sst/* after=9 short=5 error=EIO  from the tenth on, 5 bytes of each
 //	read every=5 delay=2ms                 each fifth read is late
 //	read|list p=0.01 seed=7 error=EIO      one call in a hundred fails
 //
