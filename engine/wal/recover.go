@@ -190,6 +190,10 @@ func (r *recovery) exists(id uint32) bool {
 // walkNothing accepts a log in which nothing was written.
 func (r *recovery) walkNothing() error {
 	if from := r.l.o.From; from != 0 {
+		if id := from.Segment(); r.exists(id) {
+			path := filepath.Join(r.l.dir, segmentName(id))
+			return &DamageError{path, headerBytes, "the first record of the segment is not whole, though the log is needed"}
+		}
 		return &DamageError{r.l.dir, -1, fmt.Sprintf("segment %d is missing, the log should go on at %v", from.Segment(), from)}
 	}
 	return r.checkUnused(0)
@@ -291,7 +295,9 @@ func (r *recovery) endAt(i int, off int64, why string) error {
 	s := r.chain[i]
 	damage := &DamageError{s.path, off, why + ", though the log was durable beyond"}
 	r.clean = r.clean && i == len(r.chain)-1
-	if !r.clean {
+	// What stands behind a clean end may be of the file's last life, or what
+	// damage has left of the next opening.
+	if nothing := why == whyEnd || why == whyZeros; !r.clean || !nothing {
 		durable, err := r.scanner(s, off).claimed(off)
 		if err != nil {
 			return err

@@ -28,6 +28,12 @@ type scanner struct {
 
 const windowBytes = 1 << 20
 
+// What may stand where a record should without being the remains of one.
+const (
+	whyEnd   = "the file ends"
+	whyZeros = "there are zeros"
+)
+
 // bytes returns [off, off+n) of the file, which must have so many.
 func (s *scanner) bytes(off int64, n int) ([]byte, error) {
 	if off < s.base || off+int64(n) > s.base+int64(len(s.window)) {
@@ -58,7 +64,7 @@ func (s *scanner) next() (h *recordHeader, payload []byte, why string, err error
 
 func (s *scanner) at(off int64) (h *recordHeader, payload []byte, why string, err error) {
 	if off+recordHeaderBytes > s.size {
-		return nil, nil, "the file ends", nil
+		return nil, nil, whyEnd, nil
 	}
 	p, err := s.bytes(off, recordHeaderBytes)
 	if err != nil {
@@ -67,7 +73,7 @@ func (s *scanner) at(off int64) (h *recordHeader, payload []byte, why string, er
 	h = (*recordHeader)(p)
 	switch {
 	case *h == recordHeader{}:
-		return nil, nil, "there are zeros", nil
+		return nil, nil, whyZeros, nil
 	case h.id() != s.id:
 		return nil, nil, fmt.Sprintf("the record is of segment %d, not %d", h.id(), s.id), nil
 	case !h.plausible(s.id, off, s.size):
