@@ -395,8 +395,8 @@ func TestResizeEvictsAndGrows(t *testing.T) {
 			if used := c.Stats().UsedBytes; used > bytes {
 				t.Errorf("round %d: %d bytes used after Resize to %d", round, used, bytes)
 			}
-			for i := range uint64(4000) {
-				insert(t, c, Key{uint64(round), i}, 1000+int(i), Normal)
+			for i := range uint64(2000) {
+				insert(t, c, Key{uint64(round), i}, 1000+2*int(i), Normal)
 				if used := c.Stats().UsedBytes; used > bytes {
 					t.Fatalf("round %d: %d of %d bytes used", round, used, bytes)
 				}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kvbench/kvbench/engine/epoch"
+	"github.com/kvbench/kvbench/engine/offheap"
 )
 
 // A crowd is what many goroutines share that use one cache at once. Each file
@@ -109,7 +110,11 @@ func (w *crowd) raise() {
 }
 
 func TestManyReadersAndWritersSeeOnlyTheirBlocks(t *testing.T) {
-	const seed, workers, steps = 7, 6, 4000
+	const seed, workers = 7, 6
+	steps := 4000
+	if offheap.OnHeap {
+		steps = 1000
+	}
 	eachPolicy(t, func(t *testing.T, policy string) {
 		for _, coalesce := range []bool{false, true} {
 			c := newCache(t, Options{
