@@ -347,11 +347,20 @@ func TestAFailedSyncThatLostItsDataNeverReachesTheDiskAgain(t *testing.T) {
 	if err := errors.Join(other.Sync(), create(t, f, at("a")).Sync()); err != nil || syncs() != 2 {
 		t.Errorf("other files: %v, %d were passed on", err, syncs())
 	}
+	if err := file.Sync(); err != nil || syncs() != 2 {
+		t.Errorf("through the handle, beside a new file of its name: %v, %d were passed on", err, syncs())
+	}
+	if err := f.Remove(at("b")); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(t, f, at("b")).Sync(); err != nil || syncs() != 3 {
+		t.Errorf("a new file of the last name: %v, %d were passed on", err, syncs())
+	}
 	setRules(t, f, "syncdir nth=1 error=EIO lost")
 	if err := f.SyncDir(dir); !errors.Is(err, syscall.EIO) {
 		t.Fatal(err)
 	}
-	if err := f.SyncDir(dir); err != nil || syncs() != 2 {
+	if err := f.SyncDir(dir); err != nil || syncs() != 3 {
 		t.Errorf("of a directory: %v, %d were passed on", err, syncs())
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // blocks returns how many 512-byte blocks a file has.
@@ -37,5 +39,24 @@ func TestPreallocationTakesSpaceAndAHoleGivesItBack(t *testing.T) {
 	}
 	if n := blocks(t, path); n*512 > size/2+64<<10 {
 		t.Errorf("%d bytes are left of %d, after a hole of half of it", n*512, size)
+	}
+}
+
+// TestADirectFileHasTheFlagsThatItsDurabilityRestsOn: no test without a power
+// loss sees O_DSYNC.
+func TestADirectFileHasTheFlagsThatItsDurabilityRestsOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	mustCreate(t, path, "x")
+	for _, dsync := range []bool{false, true} {
+		f, err := OS{}.OpenDirect(path, dsync)
+		needs(t, err)
+		defer f.Close()
+		flags, err := unix.FcntlInt(f.(*osFile).Fd(), unix.F_GETFL, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if flags&unix.O_DIRECT == 0 || (flags&unix.O_DSYNC != 0) != dsync {
+			t.Errorf("dsync %v: flags %#o", dsync, flags)
+		}
 	}
 }
