@@ -59,8 +59,8 @@ import (
 // by both names or, where the old directory was synced first, by none. (A
 // directory that moves is always one piece.) SyncDir makes the names in a
 // directory durable, but neither the directory's own name, nor what the files
-// hold. A file without a name is gone whatever was synced; one
-// whose removal did not survive is back.
+// hold. A file without a name is gone whatever was synced; one whose removal
+// did not survive is back.
 //
 // # Costs
 //

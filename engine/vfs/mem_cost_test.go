@@ -57,6 +57,17 @@ func TestTheCostOfABigFileIsThatOfWhatChanged(t *testing.T) {
 	if w := work(s.m, func() { s.ok(f.Truncate(0)) }); w.PagesMade+w.PagesCopied+w.VersionsKept != 0 {
 		t.Errorf("a cut: %+v", w)
 	}
+	s.ok(f.Truncate(size))
+	for off := int64(0); off < size; off += 1 << 18 {
+		var got, forked [1]byte
+		_, err := f.ReadAt(got[:], off)
+		s.ok(err)
+		_, err = g.ReadAt(forked[:], off)
+		s.ok(err)
+		if got[0] != 0 || forked[0] != 1 {
+			t.Fatalf("byte %d, after a cut: %d, in the fork %d", off, got[0], forked[0])
+		}
+	}
 }
 
 func TestHolesAndZerosTakeNoMemory(t *testing.T) {

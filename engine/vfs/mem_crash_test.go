@@ -435,11 +435,11 @@ func TestWhatSurvivesOfCuts(t *testing.T) {
 			s.durable("/f", "A")
 			s.write("/f", 0, "B")
 			s.truncate("/f", 0.5)
-			s.truncate("/f", 1)
+			s.truncate("/f", 2)
 		}, []string{
 			"/f=A", "/f=B", "/f={B.}", // without the cut
 			"/f=A~", "/f=B~", // with the cut
-			"/f={A.}", // and with the length after it
+			"/f={A.}.", "/f={B.}.", // and with the length after it
 		}, true},
 		{"a file that is emptied and written again", func(s *story) {
 			s.durable("/f", "A8")
@@ -477,6 +477,23 @@ func TestWhatSurvivesOfCuts(t *testing.T) {
 			s.ok(s.open("/f").Preallocate(0, 1<<20))
 		}, []string{"/f=A"}, false},
 	})
+}
+
+func TestAFileThatGrowsAfterACrashGrowsByZeros(t *testing.T) {
+	s := newStory(t)
+	s.durable("/f", "A~")
+	s.write("/f", 0, "B9")
+	i := 0
+	for _, m := range s.m.Crashes(0, 200) {
+		was := readOn(t, m, "/f")
+		after := &story{t, m}
+		after.truncate("/f", 10)
+		got := readOn(t, m, "/f")
+		if got[:len(was)] != was || strings.Trim(got[len(was):], "\x00") != "" {
+			t.Fatalf("crash %d: %s grew to %s", i, letters([]byte(was)), letters([]byte(got)))
+		}
+		i++
+	}
 }
 
 func TestASectorIsTornBetweenTwoOfItsContentsInEitherOrder(t *testing.T) {

@@ -78,6 +78,16 @@ func TestWhatACrashLeftIsDurable(t *testing.T) {
 			if n := first.CountCrashStates(); n != 1 {
 				t.Fatalf("%d states", n)
 			}
+			after := &story{t, first}
+			names, err := first.List("/")
+			s.ok(err)
+			for _, name := range names {
+				after.write("/"+name, 0, "z40")
+				after.rename("/"+name, "/x"+name)
+			}
+			if got := look(t, first.Image(Synced)); got != want {
+				t.Fatalf("history %d, seed %d, then a write: %s of %s", h, seed, got, want)
+			}
 		}
 	}
 }

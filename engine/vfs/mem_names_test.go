@@ -166,6 +166,13 @@ func TestWhatSurvivesOfDirectories(t *testing.T) {
 			s.rename("/a/d", "/b/d")
 			s.syncDir("/a")
 		}, leave: []string{"/a/ /a/x=X /b/ /b/d/ /b/d/f= /b/x=X"}},
+		{name: "also if it was new", story: func(s *story) {
+			s.durable("/a/x", "X")
+			s.durable("/b/x", "X")
+			s.ok(s.m.MkdirAll("/a/d"))
+			s.rename("/a/d", "/b/d")
+			s.syncDir("/b")
+		}, leave: []string{"/a/ /a/x=X /b/ /b/d/ /b/x=X"}},
 		{name: "a directory renamed in place is under one of its names", story: func(s *story) {
 			s.durable("/a/f", "A")
 			s.rename("/a", "/b")
