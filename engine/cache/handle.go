@@ -35,31 +35,22 @@ func (h *Handle) Release() {
 func (c *Cache) Acquire(k Key) (Handle, bool) {
 	hash := k.hash()
 	s := &c.shards[hash&c.mask]
-	h, ok := c.acquire(s, k, hash, true)
-	if !ok {
-		c.counters.miss()
-	}
-	return h, ok
-}
-
-// acquire is Acquire in a shard. A hit is counted if the caller wants it.
-func (c *Cache) acquire(s *shard, k Key, hash uint64, count bool) (Handle, bool) {
 	guard := c.domain.Pin()
 	defer guard.Unpin()
 	e, id := s.find(k, hash)
 	if e == nil {
+		c.counters.miss()
 		return Handle{}, false
 	}
 	first, ok := e.acquire()
 	if !ok {
+		c.counters.miss()
 		return Handle{}, false
 	}
 	if first {
 		s.pinned.Add(e.charge())
 	}
-	if count {
-		c.hit(s, e, id, hash)
-	}
+	c.hit(s, e, id, hash)
 	return Handle{c, s, id, e.bytes()}, true
 }
 

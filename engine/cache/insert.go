@@ -38,26 +38,30 @@ func (c *Cache) Insert(k Key, n int, a Admission, fill func([]byte) error) (Hand
 		if c.closed.Load() {
 			return Handle{}, fmt.Errorf("cache: insert block %d/%d: %w", k.File, k.Offset, ErrClosed)
 		}
-		if h, ok := c.acquire(s, k, hash, false); ok {
+		h, f, landed := c.begin(s, k, hash, n, a, wait)
+		switch {
+		case h.cache != nil:
 			return h, nil
-		}
-		f, landed := c.begin(s, k, n, a, wait)
-		if landed != nil {
+		case landed != nil:
 			<-landed // then look again, but wait only once
-			continue
-		}
-		if f == nil {
+		case f == nil:
 			return c.fillAside(n, fill)
+		default:
+			return c.fly(s, f, hash, n, a, fill)
 		}
-		return c.fly(s, f, hash, n, a, fill)
 	}
 }
 
-// begin promises room to an Insert. Without room there is no flight; the
-// channel is that of another flight which is worth waiting for.
-func (c *Cache) begin(s *shard, k Key, n int, a Admission, wait bool) (f *flight, landed <-chan struct{}) {
+// begin looks for the block once more, now that nobody can publish it, and
+// promises room for it. Without room there is no flight; a channel is that of
+// another flight which is worth waiting for.
+func (c *Cache) begin(s *shard, k Key, hash uint64, n int, a Admission, wait bool) (Handle, *flight, <-chan struct{}) {
 	var g garbage
 	s.mu.Lock()
+	if h, ok := c.present(s, k, hash); ok {
+		s.mu.Unlock()
+		return h, nil, nil
+	}
 	if wait {
 		if other := s.flight(k); other != nil {
 			if other.landed == nil {
@@ -65,7 +69,7 @@ func (c *Cache) begin(s *shard, k Key, n int, a Admission, wait bool) (f *flight
 			}
 			landed := other.landed
 			s.mu.Unlock()
-			return nil, landed
+			return Handle{}, nil, landed
 		}
 	}
 	s.lowerReserve()
@@ -75,6 +79,7 @@ func (c *Cache) begin(s *shard, k Key, n int, a Admission, wait bool) (f *flight
 		ok = s.ringRoom(charge, &g)
 	}
 	ok = ok && s.room(charge, &g)
+	var f *flight
 	if ok {
 		f = s.launch(k, charge)
 	} else {
@@ -83,7 +88,20 @@ func (c *Cache) begin(s *shard, k Key, n int, a Admission, wait bool) (f *flight
 	g.short = ok && c.budget.Used()+charge > c.budget.Limit()
 	s.mu.Unlock()
 	c.discard(s, &g)
-	return f, nil
+	return Handle{}, f, nil
+}
+
+// present returns a handle on the block if it is in the table. The caller
+// holds the lock, so what is there is not dying.
+func (c *Cache) present(s *shard, k Key, hash uint64) (Handle, bool) {
+	e, id := s.find(k, hash)
+	if e == nil {
+		return Handle{}, false
+	}
+	if first, _ := e.acquire(); first {
+		s.pinned.Add(e.charge())
+	}
+	return Handle{c, s, id, e.bytes()}, true
 }
 
 // decline counts a block that is not kept.
@@ -118,8 +136,9 @@ func (s *shard) launch(k Key, charge int64) *flight {
 	return f
 }
 
-// land ends a flight and wakes those who wait for it.
-func (s *shard) land(f *flight) {
+// land ends a flight. The caller wakes those who wait for it, once they find
+// what there is to find.
+func (s *shard) land(f *flight) (landed chan struct{}) {
 	s.filling -= f.charge
 	for i := range s.flights {
 		if s.flights[i] == f {
@@ -129,10 +148,14 @@ func (s *shard) land(f *flight) {
 			break
 		}
 	}
-	if f.landed != nil {
-		close(f.landed)
-	}
 	s.spare = append(s.spare, f)
+	return f.landed
+}
+
+func wake(landed chan struct{}) {
+	if landed != nil {
+		close(landed)
+	}
 }
 
 // fillAside reads a block for the caller alone, onto the Go heap.
@@ -154,8 +177,9 @@ func (c *Cache) fly(s *shard, f *flight, hash uint64, n int, a Admission, fill f
 			return
 		}
 		s.mu.Lock()
-		s.land(f)
+		landed := s.land(f)
 		s.mu.Unlock()
+		wake(landed)
 		if mem != nil {
 			c.mem.free(mem)
 		}
@@ -205,20 +229,17 @@ func (c *Cache) take(s *shard, n int) []byte {
 func (c *Cache) publish(s *shard, f *flight, hash uint64, mem []byte, a Admission) Handle {
 	var g garbage
 	s.mu.Lock()
+	k, erased := f.key, f.erased || s.closed
+	landed := s.land(f)
 	defer func() {
 		s.mu.Unlock()
+		wake(landed)
 		c.discard(s, &g)
 	}()
-	k, erased := f.key, f.erased || s.closed
-	s.land(f)
 	if !erased {
-		if e, id := s.find(k, hash); e != nil {
-			// Another was faster. It is in the table, so it is not dying.
-			if first, _ := e.acquire(); first {
-				s.pinned.Add(e.charge())
-			}
-			c.mem.free(mem)
-			return Handle{c, s, id, e.bytes()}
+		if h, ok := c.present(s, k, hash); ok {
+			c.mem.free(mem) // another was faster
+			return h
 		}
 		if id := s.enter(k, hash, mem, a, &g); id != 0 {
 			return Handle{c, s, id, mem}
