@@ -50,7 +50,7 @@ func (t tally) String() string {
 }
 
 const (
-	crashTime = 250 * time.Millisecond
+	crashTime = 150 * time.Millisecond
 
 	// A short history is forked at all of its sync points.
 	shortSteps, longSteps = 14, 120
@@ -88,9 +88,11 @@ func (b *rig) storms(s storm) {
 		s := s
 		s.even = n%2 == 1 && !s.wide
 		s.steps = shortSteps
-		if n >= 2 {
+		if n >= 2 && s.deep == 0 {
 			s.steps = longSteps / s.writers
 			s.every = max(s.every, 16)
+		} else if n >= 2 {
+			s.every = 8
 		}
 		if s.writers > 1 {
 			s.steps = longSteps / s.writers
@@ -140,7 +142,7 @@ func (b *rig) strike(s storm, settings map[string]string, h *history, seed uint6
 	r := rand.New(rand.NewPCG(seed, 8))
 	x := b.newTrial(vfs.NewMem(), settings, h, nil)
 	if s.every == 0 {
-		x.watch(everyPoint(r, 2))
+		x.watch(everyPoint(r, 2-s.deep))
 	} else {
 		x.watch(somePoints(r, s.every))
 	}
@@ -164,7 +166,7 @@ func (b *rig) strike(s storm, settings map[string]string, h *history, seed uint6
 func (x *trial) examine(f *fork, s storm, depth int, r *rand.Rand, t *tally) error {
 	next := x.b.newTrial(f.mem, x.settings, x.h.emptied(), nil)
 	if depth < s.deep {
-		next.watch(somePoints(r, 6))
+		next.watch(somePoints(r, 12))
 	}
 	if err := next.open(); err != nil {
 		return fmt.Errorf("%s: %w", f.where, err)
@@ -229,7 +231,7 @@ func continuation(h *history, depth int, r *rand.Rand) (steps []op) {
 		return op{kind: opPut, key: historyKey(0, i), value: value, level: level}
 	}
 	if h.length > 0 {
-		for i := range 1 + r.IntN(3) {
+		for i := range 1 + r.IntN(4) {
 			steps = append(steps, put(i, strong))
 		}
 		return append(steps, op{kind: opReopen})

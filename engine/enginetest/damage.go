@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -28,7 +27,7 @@ func damageClauses() []clause {
 }
 
 const (
-	damageTime = 300 * time.Millisecond
+	damageTime = 120 * time.Millisecond
 
 	// lookEvery is how many zeros in a row stand for each other when time is
 	// short.
@@ -345,23 +344,12 @@ func verifyFindsDamage(b *rig) {
 		err = safely("verify", func() error {
 			return b.d.Verify(context.Background(), trialDir, engine.Env{FS: out.mem}, func(engine.Problem) { problems++ })
 		})
-		switch {
-		case errors.Is(err, errPanic):
+		if errors.Is(err, errPanic) {
 			return err
-		case out.err != nil && problems == 0 && err == nil:
-			return fmt.Errorf("Verify finds nothing, but reading does: %w", out.err)
-		case out.err == nil && !s.isLog(w.path) && !maps.Equal(out.found, s.contents()):
-			return errors.New("reading finds other contents")
+		}
+		if out.err != nil && problems == 0 && err == nil {
+			return fmt.Errorf("no problem found by Verify, though reading finds one: %w", out.err)
 		}
 		return nil
 	})
-}
-
-// contents are what the specimen held.
-func (s *specimen) contents() map[string]string {
-	m := map[string]string{}
-	for _, x := range s.j.writer[0] {
-		x.applyTo(m)
-	}
-	return m
 }

@@ -34,7 +34,7 @@ type misfortune struct {
 	lost bool
 }
 
-const faultTime = 250 * time.Millisecond
+const faultTime = 150 * time.Millisecond
 
 func failuresAreErrors(b *rig) {
 	plain := func(n int, r *rand.Rand) vfs.Rule {

@@ -50,10 +50,14 @@ func drawHistory(r *rand.Rand, c *engine.Caps, s shape) *history {
 		h.levels = []engine.Durability{engine.None}
 	}
 	if s.even {
-		h.levels = []engine.Durability{h.levels[len(h.levels)-1-r.IntN(min(2, len(h.levels)))]}
+		weaker := 0
+		if len(h.levels) > 1 && r.IntN(4) > 0 {
+			weaker = 1
+		}
+		h.levels = []engine.Durability{h.levels[len(h.levels)-1-weaker]}
 	}
 	if s.even {
-		h.length = []int{100, 400, 900}[r.IntN(3)]
+		h.length = []int{100, 400, 400, 900}[r.IntN(4)]
 	}
 	for w := range s.writers {
 		d := drawer{r: r, c: c, h: h, w: w, shape: s}

@@ -186,7 +186,7 @@ func mustFail(t *testing.T, d engine.Driver, c clause) {
 }
 
 // mutantTime is how long a loop may look for what is broken.
-const mutantTime = 10 * time.Second
+const mutantTime = 30 * time.Second
 
 func TestEachClauseIsFailedBySomeBrokenEngine(t *testing.T) {
 	for _, c := range clauses() {

@@ -91,7 +91,7 @@ func (l *naiveLog) replay(segment uint32, last bool, each func(uint64, []byte) e
 	if err != nil {
 		return fmt.Errorf("read log: %w", err)
 	}
-	var end, kind = int64(0), byte(0)
+	end, kind := int64(0), byte(0)
 	for {
 		payload, ok := l.cut(data, end, segment)
 		if !ok {

@@ -191,6 +191,7 @@ func wrappedMutants() []refMutant {
 			wrapped(sound, func(e *ref) engine.Engine { return optimist{e} }),
 			[]string{failuresName, fullDiskName, failedSyncsName, suddenEndsName},
 		},
+		{"has two logs", halved(), []string{manyWritersName}},
 		{"finds nothing when it verifies", blind, []string{verifyName}},
 		{"does not say where the damage is", vague, []string{placeName}},
 	}
