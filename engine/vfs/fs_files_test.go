@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -97,6 +98,24 @@ func TestALockStaysWithTheFileNotTheName(t *testing.T) {
 		}
 		if err := held.Close(); !errors.Is(err, fs.ErrClosed) {
 			t.Error("released twice:", err)
+		}
+	})
+}
+
+func TestAMappingShowsHolesAndOnlyWhatLiesInIt(t *testing.T) {
+	onEach(t, func(t *testing.T, fsys FS, base string) {
+		f := createOn(t, fsys, filepath.Join(base, "f"), strings.Repeat("a", 3*DirectAlign))
+		m, err := f.Mmap(DirectAlign, DirectAlign+10)
+		needs(t, err)
+		defer m.Close()
+		needs(t, f.PunchHole(DirectAlign-5, 10))
+		for _, off := range []int64{0, DirectAlign + 3, 2*DirectAlign + 8, 3*DirectAlign - 4} {
+			if _, err := f.WriteAt([]byte("bcde"), off); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := string(m.Bytes()); got != content(t, f)[DirectAlign:2*DirectAlign+10] {
+			t.Errorf("%q", got)
 		}
 	})
 }

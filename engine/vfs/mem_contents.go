@@ -113,11 +113,11 @@ func (c *contents) write(m *Mem, p []byte, off int64) {
 }
 
 func (c *contents) writePage(m *Mem, n, at int64, p []byte) {
+	if c.now.get(n) == nil && isZero(p) {
+		return // a version that equals what its absence leaves here
+	}
 	d := c.dirty[n]
 	if d == nil {
-		if c.now.get(n) == nil && isZero(p) {
-			return // a version that equals what every crash leaves here
-		}
 		if c.dirty == nil {
 			c.dirty = map[int64]*dirtyPage{}
 		}

@@ -533,6 +533,47 @@ func TestASectorIsTornBetweenTwoOfItsContentsInEitherOrder(t *testing.T) {
 	}
 }
 
+func TestTheExtremesAndWhatIsBetweenAreAllCommon(t *testing.T) {
+	s := newStory(t)
+	s.durable("/f", "A64")
+	s.durable("/g", "A64")
+	for _, path := range []string{"/f", "/g"} {
+		s.write(path, 0, "B64")
+		for i := range 10 {
+			s.truncate(path, float64(65+i))
+		}
+	}
+	for i := range 10 {
+		s.create(fmt.Sprint("/n", i), "")
+	}
+	const seeds = 2000
+	seen := map[string]int{}
+	degree := func(n, all int) string {
+		return map[bool]string{n == 0: "no", n == all: "all"}[true] + map[bool]string{0 < n && n < all: "some"}[true]
+	}
+	for seed := range uint64(seeds) {
+		m := s.m.Crash(seed)
+		f, g := readOn(t, m, "/f"), readOn(t, m, "/g")
+		names, err := m.List("/")
+		s.ok(err)
+		bytesOf := degree(strings.Count(f[:64*sectorSize], "B"), 64*sectorSize)
+		length := degree(len(f)/sectorSize-64, 10)
+		seen[bytesOf+" bytes, "+length+" lengths"]++
+		seen[bytesOf+" bytes, "+degree(len(names)-2, 10)+" names"]++
+		seen[bytesOf+" bytes, "+degree(strings.Count(g[:64*sectorSize], "B"), 64*sectorSize)+" of another file"]++
+	}
+	for _, a := range []string{"no", "some", "all"} {
+		for _, b := range []string{"no", "some", "all"} {
+			for _, what := range []string{"lengths", "names", "of another file"} {
+				key := a + " bytes, " + b + " " + what
+				if n := seen[key]; n < seeds/100 {
+					t.Errorf("%s: %d of %d", key, n, seeds)
+				}
+			}
+		}
+	}
+}
+
 func TestMemoryOfASectorThatIsWrittenOftenIsBounded(t *testing.T) {
 	s := newStory(t)
 	s.durable("/f", "A")
