@@ -205,7 +205,7 @@ func (x *trial) goOn(steps []op, forks bool) error {
 	for i, o := range steps {
 		if o.kind == opReopen && forks {
 			for _, s := range extremes() {
-				x.forks = append(x.forks, fork{s.of(x.mem), x.j.span(), "power loss after that, " + s.String()})
+				x.keep(fork{s.of(x.mem), x.j.span(), "power loss after that, " + s.String()})
 			}
 		}
 		if err := x.play(0, o); err != nil {

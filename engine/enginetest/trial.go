@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
@@ -123,22 +122,24 @@ func (x *trial) close() error {
 // watch forks the file system as choose says, which is called at each point,
 // from any goroutine.
 func (x *trial) watch(choose func(p vfs.Point) []shot) {
-	var last atomic.Int64
 	x.mem.Watch(func(p vfs.Point) {
-		last.Store(int64(p.N))
 		for _, s := range choose(p) {
 			f := fork{where: describePoint(p) + ", " + s.String()}
 			f.span.low = x.j.now()
 			f.mem = s.of(x.mem)
 			f.span.high = x.j.now()
-			x.mu.Lock()
-			x.forks = append(x.forks, f)
-			x.mu.Unlock()
+			x.keep(f)
 		}
 		x.mu.Lock()
 		x.points++
 		x.mu.Unlock()
 	})
+}
+
+func (x *trial) keep(f fork) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.forks = append(x.forks, f)
 }
 
 func describePoint(p vfs.Point) string {
