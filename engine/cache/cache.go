@@ -29,7 +29,7 @@ const MaxBlock = 1 << 30
 // is no cache: nothing is ever found, and Insert only reads.
 type Options struct {
 	// Bytes limits all that the cache takes outside the Go heap: blocks,
-	// rounded up as engine/offheap does it, and about 75 bytes for each. Zero
+	// rounded up as engine/offheap does it, and about 80 for each. Zero
 	// or less caches nothing. Resize changes it.
 	Bytes int64
 

@@ -209,9 +209,45 @@ func TestAnInsertUnderWayAtCloseKeepsItsBlock(t *testing.T) {
 	if err := checkBlock(h.Bytes(), k); err != nil {
 		t.Error(err)
 	}
+	if has(t, c, k) {
+		t.Error("a closed cache found it")
+	}
 	h.Release()
 	if err := c.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestADyingBlockIsNotAcquired(t *testing.T) {
+	var e entry
+	if first, ok := e.acquire(); first || ok || e.refs.Load() != 0 {
+		t.Errorf("acquired: %v, %v, %d references", first, ok, e.refs.Load())
+	}
+}
+
+func TestAScannedBlockLargerThanTheRingIsServedAndNotKept(t *testing.T) {
+	c := newCache(t, Options{Bytes: 1 << 20, Shards: 1})
+	insert(t, c, Key{1, 1}, 1000, Scan)
+	insert(t, c, Key{1, 2}, 1<<20/scanShare+1, Scan)
+	if !has(t, c, Key{1, 1}) || has(t, c, Key{1, 2}) {
+		t.Error("the large block displaced the other")
+	}
+	if st := c.Stats(); st.ScansRejected != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestAGhostGetsItsMemoryFromAFullCache(t *testing.T) {
+	c := newCache(t, Options{Bytes: 4 << 20, Shards: 1})
+	s := &c.shards[0]
+	for n := 16 << 10; n >= 64; n /= 4 {
+		for i := range 2 * (4 << 20) / (n + 76) {
+			insert(t, c, Key{uint64(n), uint64(i)}, n, Normal)
+		}
+		slots := len(s.policy.(*s3fifo).ghost.slots)
+		if s.missing != 0 || slots < s.blocks {
+			t.Errorf("blocks of %d bytes: %d of them, %d slots, %d bytes missing", n, s.blocks, slots, s.missing)
+		}
 	}
 }
 
@@ -457,7 +493,7 @@ func TestBlocksOfManySizesAndManySmallOnesFit(t *testing.T) {
 					found++
 				}
 			}
-			if found < count/2*3/4 {
+			if found < count/4 { // a table may just have grown
 				t.Errorf("%d bytes of blocks of %d: %d of %d are there: %+v", bytes, n, found, count, c.Stats())
 			}
 		}

@@ -63,9 +63,8 @@
 //
 // # Memory
 //
-// Blocks, entries (48 bytes), tables (13 to 20 bytes per block) and ghosts (8
-// per key, in tables a third to five sixths empty) are all charged to one
-// budget. It is never exceeded: an Insert that finds no memory serves its
+// Blocks, entries (48 bytes), tables (13 to 20 bytes per block) and the ghosts
+// of S3-FIFO (12 to 18) are all charged to one budget. It is never exceeded: an Insert that finds no memory serves its
 // caller from the Go heap, and the block is not kept. A quarter of a per cent
 // is on the Go heap: the slabs' directories.
 //

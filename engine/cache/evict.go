@@ -85,6 +85,7 @@ func (s *shard) shrink(g *garbage) {
 			s.replaced(t, g)
 		}
 		s.policy.release()
+		s.missing = 0
 		s.afresh = true
 	}
 }

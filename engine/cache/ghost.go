@@ -55,10 +55,8 @@ func (g *ghost) take(hash uint64, length int64) bool {
 	return false
 }
 
-// add enters a key of a block of n bytes. expect is how many keys the ghost
-// should have room for.
-func (g *ghost) add(hash uint64, n int64, expect int) {
-	g.reserve(expect)
+// add enters a key of a block of n bytes.
+func (g *ghost) add(hash uint64, n int64) {
 	if len(g.slots) == 0 {
 		return
 	}
@@ -82,19 +80,17 @@ func (g *ghost) enter(mark, at uint32) {
 	b[worst] = uint64(mark)<<32 | uint64(at)
 }
 
-// reserve makes room for n keys. If memory is short, the ghost stays small.
-func (g *ghost) reserve(n int) {
-	want := n + n/2 // buckets fill unevenly
-	if want <= len(g.slots) || len(g.slots) >= ghostMax {
-		return
-	}
-	size := max(ghostMin, 2*len(g.slots))
-	for size < want {
-		size *= 2
+// reserve makes room for n keys. It returns how many bytes it could not get;
+// then the ghost stays small and remembers less.
+func (g *ghost) reserve(n int) (missing int64) {
+	size := min(max(n+n/2, ghostMin), ghostMax) // buckets fill unevenly
+	size = (size + ghostWays - 1) &^ (ghostWays - 1)
+	if size <= len(g.slots) {
+		return 0
 	}
 	buf := g.mem.alloc(size * 8)
 	if buf == nil {
-		return
+		return chargeOf(size * 8)
 	}
 	old, oldBuf := g.slots, g.buf
 	clear(buf)
@@ -108,6 +104,7 @@ func (g *ghost) reserve(n int) {
 	if oldBuf != nil {
 		g.mem.free(oldBuf)
 	}
+	return 0
 }
 
 func (g *ghost) release() {

@@ -79,13 +79,14 @@ func (c *Cache) begin(s *shard, k Key, hash uint64, n int, a Admission, wait boo
 		ok = s.ringRoom(charge, &g)
 	}
 	ok = ok && s.room(charge, &g)
+	s.prepare(&g)
 	var f *flight
 	if ok {
 		f = s.launch(k, charge)
 	} else {
 		s.decline(a)
 	}
-	g.short = ok && c.budget.Used()+charge > c.budget.Limit()
+	g.short = g.short || ok && c.budget.Used()+charge > c.budget.Limit()
 	s.mu.Unlock()
 	c.discard(s, &g)
 	return Handle{}, f, nil
@@ -302,7 +303,7 @@ func (s *shard) roomInTable(g *garbage) *table {
 	var larger *table
 	if t == nil {
 		larger = newTable(s.slab.mem, s.entries)
-	} else if s.room(t.grownBytes(), g) {
+	} else if s.room(2*t.grownBytes(), g) { // for the policy as well
 		larger = t.grown(s.slab.mem, &s.slab)
 	}
 	if larger == nil {
@@ -318,5 +319,14 @@ func (s *shard) roomInTable(g *garbage) *table {
 	if t != nil {
 		s.replaced(t, g)
 	}
+	s.missing = s.policy.expect(larger.most())
 	return larger
+}
+
+// prepare gets for the policy what it could not get before.
+func (s *shard) prepare(g *garbage) {
+	if s.missing > 0 && s.room(s.missing, g) {
+		s.missing = s.policy.expect(s.table.Load().most())
+		g.short = s.missing > 0
+	}
 }

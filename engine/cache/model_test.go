@@ -231,8 +231,11 @@ func TestAGhostForgetsAfterSoManyBytes(t *testing.T) {
 	p := newPureSlab()
 	g := &ghost{mem: p.mem}
 	const n, size, keep = 4000, 4096, 1000
+	if missing := g.reserve(2000); missing != 0 {
+		t.Fatalf("%d bytes are missing", missing)
+	}
 	for i := range uint64(n) {
-		g.add(Key{i, 0}.hash(), size, 2000)
+		g.add(Key{i, 0}.hash(), size)
 	}
 	found, stale := 0, 0
 	for i := range uint64(n) {

@@ -27,6 +27,10 @@ func Policies() []string { return []string{S3FIFO, LRU, Clock} }
 // readers raise entry.freq up to the cap and the policy finds that later. Only
 // a policy that wants to be told, LRU, has touch called.
 type policy interface {
+	// expect prepares for n entries. It returns how many bytes it could not
+	// get for that; without them it works, but decides worse.
+	expect(n int) (missing int64)
+
 	// admit takes an entry that is in no queue. A frequency of zero means a
 	// block that is new to the cache.
 	admit(id uint32, hash uint64)
@@ -80,5 +84,6 @@ func newPolicy(name string, s *slab) policy {
 // withoutGhosts is for policies that forget.
 type withoutGhosts struct{}
 
+func (withoutGhosts) expect(int) (missing int64)         { return 0 }
 func (withoutGhosts) ghosts() (bytes int64, hits uint64) { return 0, 0 }
 func (withoutGhosts) release()                           {}

@@ -49,6 +49,8 @@ func (p *s3fifo) admit(id uint32, hash uint64) {
 	p.small.push(id)
 }
 
+func (p *s3fifo) expect(n int) (missing int64) { return p.ghost.reserve(n) }
+
 func (p *s3fifo) touch(uint32) {}
 
 func (p *s3fifo) remove(id uint32) {
@@ -91,7 +93,7 @@ func (p *s3fifo) leaveSmall(force bool) uint32 {
 		p.main.push(id)
 		return 0
 	}
-	p.ghost.add(e.key.hash(), e.charge(), p.main.n+p.small.n)
+	p.ghost.add(e.key.hash(), e.charge())
 	return id
 }
 

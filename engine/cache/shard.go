@@ -41,7 +41,8 @@ type shard struct {
 	heldBlocks int
 	flights    []*flight // Inserts under way
 	spare      []*flight
-	entries    int // expected, or 0
+	entries    int   // expected, or 0
+	missing    int64 // what the policy could not get
 
 	evictions  [Classes]uint64
 	inserts    [Classes]uint64

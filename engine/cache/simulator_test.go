@@ -117,6 +117,9 @@ func TestEachPolicyHitsWhereItsTextbookHits(t *testing.T) {
 			hits, bookHits := 0, 0
 			for i, r := range tr.refs {
 				limit := c.room()
+				if table := c.c.shards[0].table.Load(); table != nil {
+					p.policy.expect(table.most()) // as much as the cache's
+				}
 				got, want, read := c.access(r, 0), p.access(r, limit), book.access(r, limit)
 				if got != want {
 					t.Fatalf("%s, reference %d of block %d: the cache hits: %v, the policy alone: %v",

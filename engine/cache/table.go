@@ -56,7 +56,10 @@ func newTable(m memory, n int) *table {
 }
 
 // full reports whether the table should grow before it takes another key.
-func (t *table) full() bool { return t.n >= len(t.buckets)*fullAt }
+func (t *table) full() bool { return t.n >= t.most() }
+
+// most is how many keys the table takes.
+func (t *table) most() int { return len(t.buckets) * fullAt }
 
 func (t *table) home(hash uint64) int {
 	i, _ := bits.Mul64(hash, uint64(len(t.buckets)))
@@ -139,7 +142,7 @@ func (t *table) unpass(i, end int) {
 }
 
 // grownKeys is how many keys the next table is for.
-func (t *table) grownKeys() int { return len(t.buckets) * fullAt * 3 / 2 }
+func (t *table) grownKeys() int { return t.most() * 3 / 2 }
 
 // grownBytes is what the next table takes.
 func (t *table) grownBytes() int64 { return chargeOf(tableBytes(t.grownKeys())) }
