@@ -102,6 +102,9 @@ func (h *history) live(steps int) {
 			return
 		}
 	}
+	if h.l == nil { // the last step has closed it
+		return
+	}
 	if err := h.l.Close(); err != nil {
 		h.failf("close: %v", err)
 	}
