@@ -44,8 +44,10 @@ type Options struct {
 	// slow as one with it.
 	Direct bool
 
-	// From is where the caller's state begins: records before it are not
-	// delivered, and segments before its segment are not looked at.
+	// From is where the caller's state ends and the log must go on: records
+	// before it are not delivered, and segments before its segment are not
+	// looked at. It must have been durable (see Log.Durable) before the caller
+	// relied on it: a log that ends before From is damaged.
 	From LSN
 
 	// ReadOnly delivers the records and changes nothing. Only ReadAt, Segments

@@ -190,11 +190,11 @@ func (r *recovery) exists(id uint32) bool {
 // walkNothing accepts a log in which nothing was written.
 func (r *recovery) walkNothing() error {
 	if from := r.l.o.From; from != 0 {
-		if id := from.Segment(); r.exists(id) {
-			path := filepath.Join(r.l.dir, segmentName(id))
-			return &DamageError{path, headerBytes, "the first record of the segment is not whole, though the log is needed"}
+		path := filepath.Join(r.l.dir, segmentName(from.Segment()))
+		if r.exists(from.Segment()) {
+			return &DamageError{path, headerBytes, fmt.Sprintf("the first record of the segment is not whole, though the log is needed from %v on", from)}
 		}
-		return &DamageError{r.l.dir, -1, fmt.Sprintf("segment %d is missing, the log should go on at %v", from.Segment(), from)}
+		return &DamageError{path, -1, fmt.Sprintf("segment is missing, the log is needed from %v on", from)}
 	}
 	return r.checkUnused(0)
 }
@@ -222,19 +222,26 @@ func (r *recovery) checkUnused(id uint32) error {
 		if s.id <= id || r.used[s.id] != nil {
 			continue
 		}
-		durable, err := r.scanner(s, headerBytes).claimed(headerBytes)
+		durable, err := r.scanner(s, headerBytes).claimed(headerBytes, s.size)
 		if err != nil {
 			return err
 		}
-		if durable > headerBytes {
-			return &DamageError{s.path, headerBytes, "the log breaks off before this segment, though it was durable beyond"}
-		}
-		if s.link.prev > id && s.link.durable > headerBytes {
-			path := filepath.Join(r.l.dir, segmentName(s.link.prev))
-			return &DamageError{path, headerBytes, "the first record of the segment is not whole, though it was durable"}
+		if durable > headerBytes || s.link.prev > id && s.link.durable > headerBytes {
+			return &DamageError{r.broken(s, id).path, headerBytes, "the first record of the segment is not whole, though it was durable"}
 		}
 	}
 	return nil
+}
+
+// broken follows the links back from s, but not to id, to the one that is not
+// whole.
+func (r *recovery) broken(s *segment, id uint32) *segment {
+	for _, before := range slices.Backward(r.found) {
+		if s.link.prev > id && before.id == s.link.prev {
+			s = before
+		}
+	}
+	return s
 }
 
 // scan delivers the records of the chain and finds its end.
@@ -261,8 +268,8 @@ func (r *recovery) scan() error {
 	return nil
 }
 
-// deliver calls each until there is no whole record, and returns what is there
-// instead.
+// deliver calls each until a seal or until there is no whole record, and
+// returns what is there instead. Behind a seal may be what was cut off.
 func (r *recovery) deliver(s *segment, in *scanner) (why string, err error) {
 	for {
 		at := in.off
@@ -278,6 +285,7 @@ func (r *recovery) deliver(s *segment, in *scanner) (why string, err error) {
 		}
 		if h.kind() == kindSeal && len(payload) == 4 {
 			r.seal = binary.LittleEndian.Uint32(payload)
+			return fmt.Sprintf("the log goes on in segment %d", r.seal), nil
 		}
 		lsn := lsnOf(s.id, at)
 		if h.kind() > MaxKind || lsn < r.l.o.From || r.each == nil {
@@ -289,54 +297,66 @@ func (r *recovery) deliver(s *segment, in *scanner) (why string, err error) {
 	}
 }
 
-// endAt decides whether the log may end at off of chain[i], where no whole
-// record is: only if nothing that came later says that it was durable there.
+// endAt ends the log at off of chain[i], where no whole record is, if it may.
 func (r *recovery) endAt(i int, off int64, why string) error {
-	s := r.chain[i]
-	damage := &DamageError{s.path, off, why + ", though the log was durable beyond"}
 	r.clean = r.clean && i == len(r.chain)-1
-	// What stands behind a clean end may be of the file's last life, or what
-	// damage has left of the next opening.
-	if nothing := why == whyEnd || why == whyZeros; !r.clean || !nothing {
-		durable, err := r.scanner(s, off).claimed(off)
-		if err != nil {
-			return err
-		}
-		if durable > off {
-			return damage
-		}
-		for _, later := range r.chain[i+1:] {
-			if later.link.prev == s.id && later.link.durable > off {
-				return damage
-			}
-			durable, err := r.scanner(later, headerBytes).claimed(headerBytes)
-			if err != nil {
-				return err
-			}
-			if durable > headerBytes {
-				return damage
-			}
-		}
-		if err := r.checkUnused(s.id); err != nil {
-			return err
-		}
-		if err := r.checkSeal(i); err != nil {
-			return err
-		}
+	if err := r.mayEnd(i, off, why); err != nil {
+		return err
 	}
 	r.chain = r.chain[:i+1]
 	r.end = off
-	s.written.Store(off)
+	r.chain[i].written.Store(off)
 	return nil
+}
+
+// mayEnd decides whether the log may end at off of chain[i]: only if nothing
+// that came later says that it was durable there.
+func (r *recovery) mayEnd(i int, off int64, why string) error {
+	s, last := r.chain[i], i == len(r.chain)-1
+	nothing := r.clean && (why == whyEnd || why == whyZeros)
+	to := s.size
+	switch {
+	case last && r.seal != 0: // what is behind is in the log no more
+		to = off
+	case nothing:
+		// The next opening would stand here: a look at what it would have
+		// begun with spares reading the rest of a segment that was closed.
+		to = min(s.size, off+windowBytes)
+	}
+	durable, err := r.scanner(s, off).claimed(off, to)
+	if err != nil {
+		return err
+	}
+	damage := &DamageError{s.path, off, why + ", though the log was durable beyond"}
+	switch from := r.l.o.From; {
+	case durable > off:
+		return damage
+	case lsnOf(s.id, off) < from:
+		damage.Detail = fmt.Sprintf("%s, though the log is needed from %v on", why, from)
+		return damage
+	case nothing:
+		return nil
+	}
+	for _, later := range r.chain[i+1:] {
+		durable, err := r.scanner(later, headerBytes).claimed(headerBytes, later.size)
+		if err != nil {
+			return err
+		}
+		link := later.link
+		if durable > headerBytes || link.durable > 0 && lsnOf(link.prev, link.durable) > lsnOf(s.id, off) {
+			return damage
+		}
+	}
+	if err := r.checkUnused(s.id); err != nil || !last {
+		return err
+	}
+	return r.checkSeal()
 }
 
 // checkSeal finds a newest segment that was deleted: the one before says that
 // it was there.
-func (r *recovery) checkSeal(i int) error {
-	if i < len(r.chain)-1 || r.seal == 0 {
-		return nil
-	}
-	if newest := r.found[len(r.found)-1]; newest.id > r.chain[i].id {
+func (r *recovery) checkSeal() error {
+	if r.seal == 0 || r.exists(r.seal) {
 		return nil
 	}
 	return &DamageError{filepath.Join(r.l.dir, segmentName(r.seal)), -1, "segment is missing, the log goes on in it"}

@@ -48,6 +48,9 @@ func (r *recovery) resume() error {
 	if err := l.settleLink(); err != nil {
 		return err
 	}
+	if err := l.sealLeft(); err != nil {
+		return err
+	}
 	return r.removeUnused()
 }
 

@@ -92,11 +92,11 @@ func (s *scanner) at(off int64) (h *recordHeader, payload []byte, why string, er
 	return h, payload, "", nil
 }
 
-// claimed looks for records at from and behind, whatever stands between them,
-// and returns the highest offset that any of them claims to have been durable;
-// 0 if there is none.
-func (s *scanner) claimed(from int64) (durable int64, err error) {
-	for off := from; off+recordHeaderBytes <= s.size; {
+// claimed looks for records that begin in [from, to), whatever stands between
+// them, and returns the highest offset that any of them claims to have been
+// durable; 0 if there is none.
+func (s *scanner) claimed(from, to int64) (durable int64, err error) {
+	for off := from; off < to && off+recordHeaderBytes <= s.size; {
 		p, err := s.bytes(off, recordHeaderBytes)
 		if err != nil {
 			return 0, err

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -46,6 +47,9 @@ func (l *Log) truncate(lsn LSN) error {
 	if err := l.settleLink(); err != nil {
 		return err
 	}
+	if err := l.sealLeft(); err != nil {
+		return err
+	}
 	return l.discard(dead)
 }
 
@@ -60,6 +64,31 @@ func (l *Log) settleLink() error {
 	l.addSystem(kindOpen, nil)
 	l.mu.Unlock()
 	return l.Sync()
+}
+
+// sealLeft puts a seal where the log has left the segment before the current
+// one, over what is in the log no more. Were the current segment lost, that
+// would be back else, and nothing would tell. It comes once the link is
+// durable, before which the log still is what the seal would cut off.
+func (l *Log) sealLeft() error {
+	l.mu.Lock()
+	id, from := l.current().id, l.current().link
+	l.mu.Unlock()
+	payload := binary.LittleEndian.AppendUint32(nil, id)
+	seal := appendRecord(nil, from.prev, from.end, from.end, kindSeal, payload, payloadCRC(payload))
+	path := filepath.Join(l.dir, segmentName(from.prev))
+	f, err := l.logFS.OpenReadWrite(path)
+	if err != nil {
+		return fmt.Errorf("seal log segment: %w", err)
+	}
+	_, err = f.WriteAt(seal, from.end)
+	if err == nil {
+		err = f.SyncData()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return l.poison(fmt.Errorf("seal log segment %s: %w", path, err))
+	}
+	return nil
 }
 
 // checkStart refuses a position at which no record starts.
