@@ -13,12 +13,14 @@ import (
 func crashClauses() []clause {
 	prefix := func(f *facts) bool { return f.onMem && f.PowerLossPrefix }
 	batch := func(f *facts) bool { return f.onMem && f.AtomicBatch }
+	copies := func(f *facts) bool { return f.onMem && f.Checkpoint }
 	return []clause{
 		{name: "a power loss at every sync point keeps every synced write", needs: onMem, run: keepsSynced},
 		{name: "a power loss leaves a prefix", needs: prefix, run: leavesPrefix},
 		{name: "a batch survives a power loss whole or not at all", needs: batch, run: keepsBatchesWhole},
 		{name: "an engine works on after a power loss", needs: onMem, run: worksOnAfterCrash},
 		{name: "a crash during recovery loses nothing", needs: onMem, run: survivesTwoCrashes},
+		{name: "a checkpoint stays what it was", needs: copies, run: checkpointsStay},
 		{name: "a power loss amid many writers keeps what each was told", needs: onMem, run: manyWritersCrash},
 	}
 }

@@ -33,6 +33,7 @@
 //	kill.go         kill -9 of a real process; writer.go starts it
 //	files.go        files come from Env.FS
 //	crash.go        power losses; recover, go on, lose power again
+//	copies.go       checkpoints stay what they were
 //	faults.go       file operations that fail, a full disk, sudden ends
 //	damage.go       changed bytes, files cut short or missing
 //	history.go      what the writers of these loops do

@@ -116,6 +116,8 @@ func (d *drawer) step(i int) op {
 		return op{kind: opSettle}
 	case x < 44 && d.reopens:
 		return op{kind: opReopen}
+	case x < 47 && d.c.Checkpoint:
+		return op{kind: opCheckpoint}
 	}
 	return op{kind: opPut, key: d.key(), value: d.value(i, 0)}
 }

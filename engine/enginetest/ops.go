@@ -22,6 +22,7 @@ const (
 	opSync
 	opSettle // Settle or Compact, where there is such a thing
 	opReopen
+	opCheckpoint // of histories only
 )
 
 // op is one step. Which fields mean something depends on the kind.
@@ -55,7 +56,7 @@ func (o op) String() string {
 	}
 	return [...]string{
 		opScan: "scan", opSnapshot: "snapshot", opRecheck: "read the snapshot",
-		opSync: "sync", opSettle: "settle", opReopen: "reopen",
+		opSync: "sync", opSettle: "settle", opReopen: "reopen", opCheckpoint: "checkpoint",
 	}[o.kind]
 }
 

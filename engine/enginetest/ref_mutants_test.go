@@ -30,6 +30,8 @@ const (
 	twoCrashesName   = "a crash during recovery loses nothing"
 	manyWritersName  = "a power loss amid many writers keeps what each was told"
 
+	checkpointName = "a checkpoint stays what it was"
+
 	failuresName    = "a failing file operation is an error, never a loss or a wrong value"
 	staysName       = "after a failed write the engine is read-only and says why"
 	failedSyncsName = "a failed sync is never taken for done"
@@ -191,6 +193,11 @@ func wrappedMutants() []refMutant {
 			wrapped(sound, func(e *ref) engine.Engine { return optimist{e} }),
 			[]string{failuresName, fullDiskName, failedSyncsName, suddenEndsName},
 		},
+		{
+			"shares its log with checkpoints",
+			wrapped(sound, func(e *ref) engine.Engine { return sharer{e} }),
+			[]string{checkpointName},
+		},
 		{"has two logs", halved(), []string{manyWritersName}},
 		{"finds nothing when it verifies", blind, []string{verifyName}},
 		{"does not say where the damage is", vague, []string{placeName}},
@@ -236,6 +243,34 @@ func (e silent) Put(key, value []byte, d engine.Durability) error {
 		return engine.ErrReadOnly
 	}
 	return err
+}
+
+// sharer links the files of its log, which is written on, into a checkpoint.
+type sharer struct{ *ref }
+
+func (e sharer) Checkpoint(dir string) error {
+	if err := e.ref.Checkpoint(dir); err != nil {
+		return err
+	}
+	if err := e.Compact(context.Background(), nil, nil); err != nil {
+		return err
+	}
+	if err := e.fsys.MkdirAll(filepath.Join(dir, logName)); err != nil {
+		return err
+	}
+	names, err := e.fsys.List(e.home.Path(logName))
+	for _, name := range names {
+		if err == nil {
+			err = e.fsys.Link(filepath.Join(e.home.Path(logName), name), filepath.Join(dir, logName, name))
+		}
+	}
+	if err != nil || len(names) == 0 || e.last == 0 {
+		return err
+	}
+	if err := e.fsys.Remove(snapshotPath(dir)); err != nil {
+		return err
+	}
+	return e.fsys.Link(e.home.Path(snapshotName), snapshotPath(dir))
 }
 
 // optimist says that all is well.

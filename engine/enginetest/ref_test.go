@@ -90,7 +90,7 @@ type refSettings struct {
 
 func refCaps() engine.Caps {
 	return engine.Caps{
-		Family: engine.FamilyMemory, AtomicBatch: true, RangeDelete: true, UnorderedScan: true,
+		Family: engine.FamilyMemory, AtomicBatch: true, RangeDelete: true, UnorderedScan: true, Checkpoint: true,
 		Persistent: true, PowerLossPrefix: true, VerifiesReads: true,
 		Durabilities: engine.Durabilities(engine.Buffered, engine.OS, engine.Sync),
 		MaxKey:       1 << 10, MaxValue: 1 << 20, MaxBatch: 4 << 20,
@@ -120,8 +120,10 @@ func refDriver(p parts) engine.Driver {
 	}
 }
 
+func refMarker() engine.Marker { return engine.Marker{Engine: "ref", Format: 1} }
+
 func openRef(p parts, dir string, s refSettings, env engine.Env) (engine.Engine, error) {
-	home, err := engine.OpenHome(env.FS, dir, engine.Marker{Engine: "ref", Format: 1}, s.ReadOnly)
+	home, err := engine.OpenHome(env.FS, dir, refMarker(), s.ReadOnly)
 	if err != nil {
 		return nil, err
 	}

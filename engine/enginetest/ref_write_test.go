@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kvbench/kvbench/engine"
@@ -184,4 +185,24 @@ func (e *ref) checkpoint() error {
 	e.counts.snapshots++
 	e.mu.Unlock()
 	return nil
+}
+
+// Checkpoint makes a directory that has a snapshot and no log. Its position is
+// 0: a log begins behind it.
+func (e *ref) Checkpoint(dir string) error {
+	if names, err := e.fsys.List(dir); err == nil && len(names) > 0 {
+		return fmt.Errorf("checkpoint to %s: %w: it is not empty", dir, engine.ErrInvalid)
+	}
+	e.mu.RLock()
+	closed, s := e.closed, snapshot{data: e.data}.copy()
+	e.mu.RUnlock()
+	if closed {
+		return engine.ErrClosed
+	}
+	home, err := engine.OpenHome(e.fsys, dir, refMarker(), false)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	err = e.save(e.fsys, home.Path(snapshotName), s)
+	return errors.Join(err, home.Close())
 }

@@ -116,7 +116,7 @@ func budget(short time.Duration) time.Duration {
 }
 
 // randomTests is how many clauses of one run draw on the budget.
-const randomTests = 19
+const randomTests = 24
 
 // seed returns KVBENCH_SEED, or one that differs from run to run.
 func seed() uint64 {

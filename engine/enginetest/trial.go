@@ -22,6 +22,7 @@ type trial struct {
 	level    engine.Durability // what Default stands for
 	h        *history
 	keys     []string
+	dir      string
 	mem      *vfs.Mem
 	fsys     vfs.FS // what the engine is handed: mem, or a wrapper of it
 	e        engine.Engine
@@ -30,6 +31,7 @@ type trial struct {
 	mu     sync.Mutex
 	points int
 	forks  []fork
+	copies []fork // by checkpoints; where is the directory
 }
 
 // A fork is what one power loss leaves, and what the engine had been told and
@@ -69,7 +71,7 @@ func extremes() []shot {
 func (b *rig) newTrial(mem *vfs.Mem, settings map[string]string, h *history, base map[string]string) *trial {
 	return &trial{
 		b: b, settings: settings, level: b.defaultLevel(settings), h: h, keys: h.universe(),
-		mem: mem, fsys: mem, j: newJournal(len(h.steps), base),
+		dir: trialDir, mem: mem, fsys: mem, j: newJournal(len(h.steps), base),
 	}
 }
 
@@ -102,7 +104,7 @@ func safely(what string, f func() error) (err error) {
 // open opens the engine on the trial's file system.
 func (x *trial) open() error {
 	return safely("open", func() (err error) {
-		x.e, err = x.b.d.Open(trialDir, x.b.with(x.settings), engine.Env{FS: x.fsys})
+		x.e, err = x.b.d.Open(x.dir, x.b.with(x.settings), engine.Env{FS: x.fsys})
 		if err != nil {
 			return fmt.Errorf("open: %w", err)
 		}
@@ -169,6 +171,8 @@ func (x *trial) play(w int, o op) error {
 				return err
 			}
 			return x.open()
+		case opCheckpoint:
+			return x.checkpoint()
 		}
 		level := engine.Durability(o.level)
 		x.j.begin(w, o)
@@ -179,6 +183,29 @@ func (x *trial) play(w int, o op) error {
 		x.j.end(w, level, err)
 		return err
 	})
+}
+
+// checkpoint makes a copy, which must hold what had been acknowledged when it
+// began, and nothing that begins from now on.
+func (x *trial) checkpoint() error {
+	c, ok := engine.As[engine.Checkpointer](x.e)
+	if !ok {
+		return errors.New("there is no Checkpointer, though Caps promise one")
+	}
+	x.mu.Lock()
+	n := len(x.copies)
+	f := fork{mem: x.mem, where: fmt.Sprintf("/copies/%d", n)}
+	x.copies = append(x.copies, f)
+	x.mu.Unlock()
+	f.span.low = x.j.now()
+	err := c.Checkpoint(f.where)
+	f.span.high = x.j.now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err == nil {
+		x.copies[n] = f
+	}
+	return err
 }
 
 // perform opens the engine and performs the history: one writer by itself,
