@@ -259,3 +259,13 @@ func BenchmarkTrace(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCount shows what counting is of a hit.
+func BenchmarkCount(b *testing.B) {
+	c := new(counters)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			c.hit(Data)
+		}
+	})
+}

@@ -65,8 +65,9 @@
 //
 // Blocks, entries (48 bytes), tables (13 to 20 bytes per block) and the ghosts
 // of S3-FIFO (12 to 18) are all charged to one budget. It is never exceeded: an Insert that finds no memory serves its
-// caller from the Go heap, and the block is not kept. A quarter of a per cent
-// is on the Go heap: the slabs' directories.
+// caller from the Go heap, and the block is not kept. On the Go heap are the
+// slabs' directories, 8 bytes per 128 blocks, and a function per eviction
+// while it is in limbo.
 //
 // An evicted block is free when all readers that were pinned have unpinned.
 // Until then it is in limbo and counts. Hence each shard keeps a reserve free,
@@ -85,6 +86,8 @@
 //   - resident, filling, held and limbo of a shard are the charges of its
 //     blocks in the table, under way, out of the table with handles, retired;
 //     a block is in one of these at a time.
-//   - resident + filling + held + meta never exceed the limit when a block
-//     enters.
+//   - When an Insert is promised room, resident + filling + held + meta do not
+//     exceed the limit. That is what evicting aims at; what keeps the promise
+//     of Options.Bytes at every moment, limbo and growing tables included, is
+//     the budget that all memory comes from.
 package cache

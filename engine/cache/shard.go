@@ -198,15 +198,20 @@ func (c *Cache) discard(s *shard, g *garbage) {
 	*g = garbage{}
 }
 
-// bringOut frees entries, linked by next, that no reader can reach.
-func (s *shard) bringOut(id uint32) {
+// bringOut frees entries, linked by next, that no reader can reach. They are
+// nobody's, so the blocks go without the lock: that may take a system call.
+func (s *shard) bringOut(first uint32) {
+	for id := first; id != 0; {
+		e := s.slab.at(id)
+		s.slab.mem.free(e.bytes())
+		id = e.next
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id != 0 {
+	for id := first; id != 0; {
 		e := s.slab.at(id)
 		next := e.next
 		s.limbo -= e.charge()
-		s.slab.mem.free(e.bytes())
 		s.slab.put(id)
 		id = next
 	}
