@@ -86,32 +86,37 @@ func (b *rig) storms(s storm) {
 	b.Helper()
 	deadline := time.Now().Add(budget(crashTime) + b.spare)
 	var sum tally
-	for n, seed := 0, seed(); n < 4 || time.Now().Before(deadline); n, seed = n+1, seed+1 {
-		s := s
-		s.even = n%2 == 1 && !s.wide
-		s.steps = shortSteps
-		if n >= 2 && s.deep == 0 {
-			s.steps = longSteps / s.writers
-			s.every = max(s.every, 16)
-		} else if n >= 2 {
-			s.every = 8
-		}
-		if s.writers > 1 {
-			s.steps = longSteps / s.writers
-		}
-		if !b.storm(s, n, seed, &sum) {
+	for seed := firstSeed(); sum.histories < 4-2*s.deep || time.Now().Before(deadline); seed++ {
+		if !b.storm(s.variant(int(seed%variants)), seed, &sum) {
 			return
 		}
 	}
 	b.Logf("%v", sum)
 }
 
+// variant is the storm for one kind of history: even ones and others take
+// turns, and so do short and long ones.
+func (s storm) variant(n int) storm {
+	s.even = n%2 == 1 && !s.wide
+	s.steps = shortSteps
+	long := n%4 >= 2
+	switch {
+	case s.writers > 1:
+		s.steps = longSteps / s.writers
+	case s.deep > 0: // what one crash leaves takes the next
+		s.even = n%4 > 0
+	case long:
+		s.steps, s.every = longSteps, 16
+	}
+	return s
+}
+
 // storm runs one history. It reports what fails, with the shortest history
 // found that does.
-func (b *rig) storm(s storm, n int, seed uint64, sum *tally) bool {
+func (b *rig) storm(s storm, seed uint64, sum *tally) bool {
 	b.Helper()
 	r := rand.New(rand.NewPCG(seed, 7))
-	settings := b.trialSettings(n, r)
+	settings := b.trialSettings(seed, r)
 	h := drawHistory(r, &b.caps, s.shape)
 	crashSeed := r.Uint64()
 	t, err := b.strike(s, settings, h, crashSeed)
@@ -144,7 +149,7 @@ func (b *rig) strike(s storm, settings map[string]string, h *history, seed uint6
 	r := rand.New(rand.NewPCG(seed, 8))
 	x := b.newTrial(vfs.NewMem(), settings, h, nil)
 	if s.every == 0 {
-		x.watch(everyPoint(r, 2-s.deep))
+		x.watch(everyPoint(r, 2, s.deep == 0))
 	} else {
 		x.watch(somePoints(r, s.every))
 	}
@@ -168,7 +173,7 @@ func (b *rig) strike(s storm, settings map[string]string, h *history, seed uint6
 func (x *trial) examine(f *fork, s storm, depth int, r *rand.Rand, t *tally) error {
 	next := x.b.newTrial(f.mem, x.settings, x.h.emptied(), nil)
 	if depth < s.deep {
-		next.watch(somePoints(r, 12))
+		next.watch(somePoints(r, 20))
 	}
 	if err := next.open(); err != nil {
 		return fmt.Errorf("%s: %w", f.where, err)
@@ -202,16 +207,15 @@ func (x *trial) examine(f *fork, s storm, depth int, r *rand.Rand, t *tally) err
 }
 
 // goOn writes a little, closes and opens: all of it must be there. Where forks
-// are wanted, one is made of what there is when it closes.
+// are wanted, one is made after each step, of all that was written: nothing of
+// what the first crash has left may come back.
 func (x *trial) goOn(steps []op, forks bool) error {
 	for i, o := range steps {
-		if o.kind == opReopen && forks {
-			for _, s := range extremes() {
-				x.keep(fork{s.of(x.mem), x.j.span(), "power loss after that, " + s.String()})
-			}
-		}
 		if err := x.play(0, o); err != nil {
 			return fmt.Errorf("step %d after the crash, %v: %w", i, o, err)
+		}
+		if forks && o.kind != opReopen {
+			x.keep(fork{x.mem.Image(vfs.Written), x.j.span(), fmt.Sprintf("kill after step %d", i)})
 		}
 	}
 	found, err := x.read()
@@ -271,14 +275,14 @@ func oneBatch(found map[string]string) error {
 	return nil
 }
 
-// trialSettings are those of the nth history of a loop: all at their least,
-// then the run's own, then random ones.
-func (b *rig) trialSettings(n int, r *rand.Rand) map[string]string {
+// trialSettings are those of one history: all at their least, half of the
+// time, else the run's own, or random ones.
+func (b *rig) trialSettings(seed uint64, r *rand.Rand) map[string]string {
 	var settings map[string]string
-	switch n % 3 {
-	case 0:
+	switch seed % variants {
+	case 0, 1, 2, 3, 6, 9:
 		settings = leastSettings(&b.d)
-	case 2:
+	case 5, 7, 10:
 		settings = randomSettings(&b.d, r)
 	}
 	for name, value := range b.tiny {

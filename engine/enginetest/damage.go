@@ -55,7 +55,7 @@ type specimenFile struct {
 // then, or killed.
 func (b *rig) specimen(r *rand.Rand, closed bool) *specimen {
 	b.Helper()
-	settings := b.trialSettings(0, r)
+	settings := b.trialSettings(variants, r)
 	h := drawHistory(r, &b.caps, shape{writers: 1, steps: shortSteps, reopens: true})
 	x := b.newTrial(vfs.NewMem(), settings, h, nil)
 	seen := newClassSeer(x.mem)
@@ -251,7 +251,7 @@ func (b *rig) wounds(closed bool, list func(*specimen, *rand.Rand) []wound, try 
 	b.Helper()
 	deadline := time.Now().Add(budget(damageTime) + b.spare)
 	tried, specimens := 0, 0
-	for seed := seed(); specimens == 0 || time.Now().Before(deadline); seed++ {
+	for seed := firstSeed(); specimens == 0 || time.Now().Before(deadline); seed++ {
 		s := b.specimen(rand.New(rand.NewPCG(seed, 10)), closed)
 		specimens++
 		for _, w := range list(s, rand.New(rand.NewPCG(seed, 11))) {

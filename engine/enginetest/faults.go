@@ -86,12 +86,12 @@ func (b *rig) misfortunes(m misfortune, rules ...func(n int, r *rand.Rand) vfs.R
 	b.Helper()
 	deadline := time.Now().Add(budget(faultTime) + b.spare)
 	runs, fired := 0, uint64(0)
-	for i, seed := 0, seed(); i < len(rules) || time.Now().Before(deadline); i, seed = i+1, seed+1 {
+	for i, seed := 0, firstSeed(); i < len(rules) || time.Now().Before(deadline); i, seed = i+1, seed+1 {
 		r := rand.New(rand.NewPCG(seed, 9))
-		settings := b.trialSettings(i/len(rules), r)
+		settings := b.trialSettings(seed, r)
 		h := drawHistory(r, &b.caps, shape{writers: 1, steps: shortSteps, reopens: true})
 		for n := 1; i < len(rules) || time.Now().Before(deadline); n++ {
-			x := rules[i%len(rules)](n, r)
+			x := rules[seed%uint64(len(rules))](n, r)
 			crash := r.Uint64()
 			hits, err := b.suffer(m, settings, h, x, crash)
 			if err != nil {

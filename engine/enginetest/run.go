@@ -125,3 +125,16 @@ func seed() uint64 {
 	}
 	return uint64(time.Now().UnixNano())
 }
+
+// variants is how many kinds of histories a loop takes turns with. Which one it
+// is follows from the seed, so that KVBENCH_SEED repeats that too.
+const variants = 12
+
+// firstSeed is a seed of variant 0, or KVBENCH_SEED.
+func firstSeed() uint64 {
+	s := seed()
+	if os.Getenv("KVBENCH_SEED") == "" {
+		s -= s % variants
+	}
+	return s
+}

@@ -243,8 +243,8 @@ func (x *trial) read() (found map[string]string, err error) {
 }
 
 // everyPoint forks at each point that makes something durable or changes a
-// name, and at some of the writes.
-func everyPoint(r *rand.Rand, seeds int) func(vfs.Point) []shot {
+// name, and at some of the writes: with seeds, and at one extreme or both.
+func everyPoint(r *rand.Rand, seeds int, both bool) func(vfs.Point) []shot {
 	var mu sync.Mutex
 	return func(p vfs.Point) (shots []shot) {
 		mu.Lock()
@@ -256,6 +256,9 @@ func everyPoint(r *rand.Rand, seeds int) func(vfs.Point) []shot {
 			return []shot{{seed: r.Uint64()}}
 		}
 		shots = extremes()
+		if !both {
+			shots = shots[r.IntN(2):][:1]
+		}
 		for range seeds {
 			shots = append(shots, shot{seed: r.Uint64()})
 		}
