@@ -179,22 +179,3 @@ func TestTheNearestNameIsSuggested(t *testing.T) {
 		t.Errorf("of none: %q", got)
 	}
 }
-
-func TestEditDistanceIsLevenshteins(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0},
-		{"abc", "", 3},
-		{"", "abc", 3},
-		{"abc", "abc", 0},
-		{"kitten", "sitting", 3},
-		{"flaw", "lawn", 2},
-		{"ab", "ba", 2},
-	} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("%s to %s: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}

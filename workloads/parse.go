@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/magiconair/properties"
+
+	near "github.com/kvbench/kvbench/engine/nearest"
 )
 
 // File is a property file that has been read.
@@ -179,7 +181,7 @@ func (s *settings) foreign(key string) bool {
 		return false
 	}
 	for _, n := range s.names {
-		if strings.Contains(n, ".") && len(key) < longestName && distance(key, n) <= 2 {
+		if strings.Contains(n, ".") && len(key) < 64 && near.Distance(key, n) <= 2 {
 			return false
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kvbench/kvbench/engine/nearest"
 )
 
 // ParseRules reads rules in the language that Rule describes. It is strict:
@@ -112,7 +114,7 @@ func parseKinds(word string) (Kind, error) {
 		case i >= 0:
 			k |= 1 << i
 		default:
-			return 0, fmt.Errorf("unknown kind of call %q%s", name, nearest(name, append(names[:], anyName)))
+			return 0, fmt.Errorf("unknown kind of call %q%s", name, nearest.Hint(name, append(names[:], anyName)))
 		}
 	}
 	return k, nil
@@ -134,7 +136,7 @@ func (r *Rule) option(word string, seen map[string]bool) error {
 		name, value, hasValue, known = "path", word, true, true
 	}
 	if !known {
-		hint := nearest(name, optionWords())
+		hint := nearest.Hint(name, optionWords())
 		if !hasValue {
 			hint += "; a pattern without . * ? [ or / is written path=" + word
 		}
@@ -215,7 +217,7 @@ func parseError(value string) (error, error) {
 		}
 		names = append(names, e.name)
 	}
-	return nil, fmt.Errorf("unknown error %q%s", value, nearest(value, names))
+	return nil, fmt.Errorf("unknown error %q%s", value, nearest.Hint(value, names))
 }
 
 // sizeUnits are powers of 1024, the largest first.
@@ -281,39 +283,4 @@ func unquote(value string) (string, error) {
 		return "", fmt.Errorf("path=%s is not quoted as in Go, or empty", value)
 	}
 	return s, nil
-}
-
-// nearest is the end of an error text about an unknown name.
-func nearest(name string, known []string) string {
-	best, bestDistance := "", len(name)/2+2
-	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	if best == "" {
-		return "; known are " + strings.Join(known, ", ")
-	}
-	return "; did you mean " + best + "?"
-}
-
-// distance is Levenshtein's: the edits that turn one word into the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := corner
-			if a[i] != b[j] {
-				replace++
-			}
-			corner = row[j+1]
-			row[j+1] = min(replace, corner+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
