@@ -54,6 +54,10 @@ type Log struct {
 	// by who makes one. They come in this order, and before mu.
 	maintenance, makingOne sync.Mutex
 
+	// gone are segments of the log no more, oldest first, whose files are
+	// still there. maintenance guards it.
+	gone []*segment
+
 	// The goroutines of background.go, and what wakes and ends them.
 	done    sync.WaitGroup
 	stop    chan struct{}
@@ -283,6 +287,9 @@ func (l *Log) Close() error {
 	}
 	for _, s := range l.segments {
 		err = errors.Join(err, s.close())
+	}
+	for _, s := range l.gone {
+		s.close()
 	}
 	return err
 }

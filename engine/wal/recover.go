@@ -200,14 +200,15 @@ func (r *recovery) walkNothing() error {
 }
 
 // mayBePruned says whether segment id may be gone. Segments are pruned oldest
-// first, so that one before it would have to be gone too.
+// first, so that one before it would have to be gone too, unless it was never
+// written: the making of a segment that failed may have left it.
 func (r *recovery) mayBePruned(id uint32) error {
 	path := filepath.Join(r.l.dir, segmentName(id))
 	if from := r.l.o.From; from != 0 && from.Segment() <= id {
 		return &DamageError{path, -1, fmt.Sprintf("segment is missing, the log is needed from %v on", from)}
 	}
 	for _, s := range r.found {
-		if s.id < id {
+		if s.id < id && r.used[s.id] != nil {
 			return &DamageError{path, -1, fmt.Sprintf("segment is missing, though segment %d is there", s.id)}
 		}
 	}

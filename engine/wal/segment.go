@@ -136,6 +136,18 @@ func (l *Log) makeSegment(id uint32, size int64, fill Fill, pace func(done, size
 			return nil, fmt.Errorf("prepare log segment %d: %w", id, err)
 		}
 	}
+	s, err := l.nameSegment(from, id)
+	if err != nil { // those that fail one after the other must not fill the disk
+		l.fsys.Remove(from)
+		l.fsys.Remove(filepath.Join(l.dir, segmentName(id)))
+		return nil, err
+	}
+	s.size = size
+	return s, nil
+}
+
+// nameSegment gives the file of a segment its name and opens it.
+func (l *Log) nameSegment(from string, id uint32) (*segment, error) {
 	if err := l.fsys.Rename(from, filepath.Join(l.dir, segmentName(id))); err != nil {
 		return nil, fmt.Errorf("name log segment %d: %w", id, err)
 	}
@@ -146,7 +158,6 @@ func (l *Log) makeSegment(id uint32, size int64, fill Fill, pace func(done, size
 	if err != nil {
 		return nil, fmt.Errorf("open log segment %d: %w", id, err)
 	}
-	s.size = size
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 )
@@ -13,7 +14,8 @@ import (
 // again: the next record has a higher one than any before.
 //
 // It must not run at the same time as Append, whose record might be among
-// those that are removed.
+// those that are removed. After an error the log may end at lsn or where it
+// ended before; see End.
 func (l *Log) Truncate(lsn LSN) error {
 	l.maintenance.Lock()
 	defer l.maintenance.Unlock()
@@ -44,13 +46,14 @@ func (l *Log) truncate(lsn LSN) error {
 	if err != nil {
 		return err
 	}
+	l.gone = append(l.gone, dead...)
 	if err := l.settleLink(); err != nil {
 		return err
 	}
 	if err := l.sealLeft(); err != nil {
 		return err
 	}
-	return l.discard(dead)
+	return l.discard()
 }
 
 // settleLink makes the link of the current segment durable, and then a record
@@ -120,7 +123,8 @@ func (l *Log) cut(lsn, at LSN) (dead []*segment, err error) {
 
 // Prune removes or recycles the segments whose records all lie before lsn,
 // oldest first. It never touches the segment that is being written. Reads of
-// what is gone are ErrNoRecord.
+// what is gone are ErrNoRecord. After an error they are too, and the next call
+// tries again to remove the files.
 func (l *Log) Prune(before LSN) error {
 	l.maintenance.Lock()
 	defer l.maintenance.Unlock()
@@ -136,7 +140,7 @@ func (l *Log) Prune(before LSN) error {
 	gone := slices.Clone(l.segments[:n])
 	l.mu.Unlock()
 	if n == 0 {
-		return nil
+		return l.discard()
 	}
 	// What is kept may rest on what goes, as long as it is not durable.
 	if l.Durable().Segment() < before.Segment() {
@@ -147,15 +151,17 @@ func (l *Log) Prune(before LSN) error {
 	l.mu.Lock()
 	l.segments = slices.Delete(l.segments, 0, n)
 	l.mu.Unlock()
-	return l.discard(gone)
+	l.gone = append(l.gone, gone...)
+	return l.discard()
 }
 
-// discard removes or recycles segments that are in the log no more, one after
-// the other: a later one is never gone while an earlier one is there.
-func (l *Log) discard(gone []*segment) error {
-	for _, s := range gone {
-		if err := l.discardOne(s); err != nil {
-			return fmt.Errorf("remove log segment %s: %w", s.path, err)
+// discard removes or recycles what is gone, one segment after the other: a
+// later one is never missing while an earlier one is there, which would be
+// damage. Where that fails the next call begins with the same one.
+func (l *Log) discard() error {
+	for ; len(l.gone) > 0; l.gone = l.gone[1:] {
+		if err := l.discardOne(l.gone[0]); err != nil {
+			return fmt.Errorf("remove log segment %s: %w", l.gone[0].path, err)
 		}
 	}
 	return nil
@@ -165,12 +171,16 @@ func (l *Log) discardOne(s *segment) error {
 	l.mu.Lock()
 	size, keep := s.size, len(l.recycle) < l.o.Recycle && s.size >= l.nextSize
 	l.mu.Unlock()
-	err := s.close()
+	s.close() // what was read or written through it no longer matters
 	path := filepath.Join(l.dir, recycleName(s.id))
+	var err error
 	if keep {
-		err = errors.Join(err, l.fsys.Rename(s.path, path))
+		err = l.fsys.Rename(s.path, path)
 	} else {
-		err = errors.Join(err, l.fsys.Remove(s.path))
+		err = l.fsys.Remove(s.path)
+	}
+	if errors.Is(err, fs.ErrNotExist) { // an earlier attempt got so far
+		keep, err = false, nil
 	}
 	if err == nil {
 		err = l.fsys.SyncDir(l.dir)
