@@ -274,9 +274,9 @@ func changedBytes(b *rig) {
 	})
 }
 
-// changedBytesAfterKill allows that the last write is missing, and what had
-// not been acknowledged at Sync when it began: nothing in the log says that
-// these were durable.
+// changedBytesAfterKill allows that the last write in the log is missing, and
+// what had not been acknowledged at Sync when it began: nothing says that these
+// were durable.
 func changedBytesAfterKill(b *rig) {
 	b.wounds(false, (*specimen).changes, func(s *specimen, w wound) error {
 		_, err := s.suffer(w, rule{prefix: true, beforeLast: true})

@@ -112,7 +112,8 @@ type rule struct {
 	least engine.Durability
 	// anyPrefix: nothing must be there.
 	anyPrefix bool
-	// beforeLast: only what was durable before the last write began must be.
+	// beforeLast: only what was durable before the last write that survives a
+	// kill began must be.
 	beforeLast bool
 }
 
@@ -129,16 +130,24 @@ func (j *journal) judge(found map[string]string, s span, r rule) error {
 		}
 	}
 	if r.beforeLast {
-		for _, entries := range j.writer {
-			if n := len(entries); n > 0 {
-				s.low = min(s.low, entries[n-1].begun)
-			}
-		}
+		s.low = min(s.low, j.lastInFile())
 	}
 	if !r.prefix {
 		return j.judgeKeys(found, s, r)
 	}
 	return j.judgePrefix(found, s, r)
+}
+
+// lastInFile is when the last write began that a kill leaves in the files.
+func (j *journal) lastInFile() (moment int) {
+	for _, entries := range j.writer {
+		for i := range entries {
+			if x := &entries[i]; x.durable != 0 || x.at >= engine.OS {
+				moment = max(moment, x.begun)
+			}
+		}
+	}
+	return moment
 }
 
 func writerOf(key string) int {
