@@ -20,6 +20,8 @@ func (l *Log) startBackground() {
 func (l *Log) endBackground() {
 	if l.stop != nil {
 		close(l.stop)
+		l.writes.end(ErrClosed) // drainBuffer may be waiting
+		l.syncs.end(ErrClosed)
 		l.done.Wait()
 	}
 }

@@ -133,12 +133,17 @@ func (g *Group) lead() error {
 	if next != nil {
 		next.turn <- true // first: it has the most to do
 	}
+	wake(served)
+	return err
+}
+
+// wake tells waiters, linked, that they were served.
+func wake(served *waiter) {
 	for served != nil {
 		w := served
 		served = w.next // before the send: w is the receiver's after it
 		w.turn <- false
 	}
-	return err
 }
 
 // next decides who leads: a waiter, which it returns, or flush, or nobody.
@@ -155,8 +160,8 @@ func (g *Group) next() *waiter {
 	return g.queue.pop()
 }
 
-// flush leads whenever it is called to, until stop is closed. Nobody may wait
-// then or later.
+// flush leads whenever it is called to, until stop is closed. Who waits then
+// is served by end.
 func (g *Group) flush(stop <-chan struct{}) {
 	for {
 		select {
@@ -168,13 +173,16 @@ func (g *Group) flush(stop <-chan struct{}) {
 	}
 }
 
-// end makes err the answer to every wait that nobody will serve any more.
+// end makes err the answer to every wait that nobody has served, now or later:
+// flush may have been told to lead and have ended instead.
 func (g *Group) end(err error) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.err == nil {
 		g.err = err
 	}
+	left := g.queue.take(g.Horizon(), g.err)
+	g.mu.Unlock()
+	wake(left)
 }
 
 // counts returns how many waited, and how often the work was done.

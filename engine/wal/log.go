@@ -278,8 +278,6 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	err := l.finish()
 	l.endBackground()
-	l.writes.end(ErrClosed)
-	l.syncs.end(ErrClosed)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.spare != nil {
