@@ -152,7 +152,7 @@ func (im *image) after(changed map[string][]byte) (want []rec, must, may bool) {
 		if !ok {
 			return true
 		}
-		return int64(len(p)) >= e.end && string(p[e.off:e.end]) == string(im.files[segmentName(e.id)][e.off:e.end])
+		return int64(len(p)) >= (e.end+7)&^7 && string(p[e.off:e.end]) == string(im.files[segmentName(e.id)][e.off:e.end])
 	}
 	i := slices.IndexFunc(im.log, func(e entry) bool { return !whole(e) })
 	if i < 0 {
