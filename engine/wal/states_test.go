@@ -17,6 +17,8 @@ type life struct {
 	l *Log
 	n int   // records so far
 	r []rec // not pruned or truncated
+
+	ever map[rec]bool // that were appended
 }
 
 func (x *life) open() { x.l, _ = mustOpen(x.t, x.m, x.o) }
@@ -37,7 +39,12 @@ func (x *life) buffer(lengths ...int) {
 	x.t.Helper()
 	for _, n := range lengths {
 		x.n++
-		x.r = append(x.r, mustAppend(x.t, x.l, uint8(x.n%MaxKind+1), payload(x.n, n)))
+		r := mustAppend(x.t, x.l, uint8(x.n%MaxKind+1), payload(x.n, n))
+		x.r = append(x.r, r)
+		if x.ever == nil {
+			x.ever = map[rec]bool{}
+		}
+		x.ever[r] = true
 	}
 }
 
