@@ -177,13 +177,13 @@ func (c *Cache) fly(s *shard, f *flight, hash uint64, n int, a Admission, fill f
 		if filled {
 			return
 		}
+		if mem != nil {
+			c.mem.free(mem) // before Close may take it for a leak
+		}
 		s.mu.Lock()
 		landed := s.land(f)
 		s.mu.Unlock()
 		wake(landed)
-		if mem != nil {
-			c.mem.free(mem)
-		}
 	}()
 	if mem == nil {
 		s.mu.Lock()

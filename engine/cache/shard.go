@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A shard is a cache of its own for its part of the keys.
@@ -225,6 +226,7 @@ func (s *shard) bringOut(first uint32) {
 // close evicts everything for good.
 func (s *shard) close(g *garbage) {
 	s.closed = true
+	s.missing = 0
 	s.evictAll(g)
 	if t := s.table.Load(); t != nil {
 		s.table.Store(nil)
@@ -246,10 +248,33 @@ func (s *shard) release() {
 	s.slab.release()
 }
 
-// drain waits until all garbage is freed.
+// limboPause is how long drain sleeps between two looks.
+const limboPause = 100 * time.Microsecond
+
+// drain waits until all garbage is freed: also what others took out of closed
+// shards and have not retired yet, which the domain cannot know of.
 func (c *Cache) drain() error {
-	if err := c.domain.Drain(context.Background()); err != nil {
-		return fmt.Errorf("cache: close: %w", err)
+	for {
+		if err := c.domain.Drain(context.Background()); err != nil {
+			return fmt.Errorf("cache: close: %w", err)
+		}
+		if !c.inLimbo() {
+			return nil
+		}
+		time.Sleep(limboPause)
 	}
-	return nil
+}
+
+// inLimbo reports whether there is garbage.
+func (c *Cache) inLimbo() bool {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		limbo := s.limbo
+		s.mu.Unlock()
+		if limbo != 0 {
+			return true
+		}
+	}
+	return false
 }
