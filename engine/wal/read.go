@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 
 	"github.com/kvbench/kvbench/engine/vfs"
@@ -30,12 +29,20 @@ func (l *Log) ReadAt(dst []byte, lsn LSN) (kind uint8, payload []byte, err error
 		kind, payload, err = readRecord(dst, s, file, lsn.Offset())
 	}
 	if err != nil {
-		if errors.Is(err, fs.ErrClosed) {
-			err = ErrNoRecord // pruned meanwhile
-		}
-		return 0, dst, fmt.Errorf("read log at %v: %w", lsn, err)
+		return 0, dst, fmt.Errorf("read log at %v: %w", lsn, l.whyNot(lsn, err))
 	}
 	return kind, payload, nil
+}
+
+// whyNot returns the reason for err, of a read without mu: the log may have
+// been closed meanwhile, or the segment pruned, and its file written again.
+func (l *Log) whyNot(lsn LSN, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, gone := l.find(lsn); gone != nil {
+		return gone
+	}
+	return err
 }
 
 // find returns the segment that lsn is in. mu is held.
