@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -199,7 +200,7 @@ func TestAMappingOutsideItsFileOrMisalignedIsRefused(t *testing.T) {
 		for _, c := range []struct {
 			off int64
 			n   int
-		}{{0, 2*DirectAlign + 1}, {2 * DirectAlign, 1}, {1, 1}, {-DirectAlign, 1}, {0, 0}, {0, -1}} {
+		}{{0, 2*DirectAlign + 1}, {2 * DirectAlign, 1}, {1, 1}, {-DirectAlign, 1}, {0, 0}, {0, -1}, {math.MaxInt64 &^ (DirectAlign - 1), DirectAlign}} {
 			if m, err := f.Mmap(c.off, c.n); !errors.Is(err, fs.ErrInvalid) {
 				t.Errorf("[%d, +%d): %v, %v", c.off, c.n, m, err)
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -38,8 +39,9 @@ var ErrInjected = errors.New("injected")
 // error= leaves them dirty: a later Sync that is let through makes them
 // durable. With lost they are gone, as on Linux, where a failed fsync marks
 // them clean: the next fsync succeeds and means nothing. Fault then lets no
-// later sync of that file (through whatever handle, also under a new name, but
-// not of a new file under its old name) reach the disk; it reports success. Use
+// later sync of that file (through whatever handle, also under a new name or a
+// second one, but not of a new file under its old name) reach the disk; it
+// reports success. A write past O_DSYNC is no call of Sync and does. Use
 // lost to catch those who try again and believe the answer. A sync that lies
 // succeeds without an error before it.
 //
@@ -198,7 +200,13 @@ func (f *Fault) Rename(from, to string) error {
 }
 
 func (f *Fault) Link(from, to string) error {
-	return f.do(KindLink, from, to, func() error { return f.inner.Link(from, to) })
+	return f.do(KindLink, from, to, func() error {
+		err := f.inner.Link(from, to)
+		if err == nil {
+			f.lost.link(from, to)
+		}
+		return err
+	})
 }
 
 func (f *Fault) MkdirAll(path string) error {
@@ -279,6 +287,7 @@ func (l *lostFiles) remove(path string) {
 	delete(l.paths, filepath.Clean(path))
 }
 
+// rename follows a file, or a directory with all below it.
 func (l *lostFiles) rename(from, to string) {
 	if !l.any.Load() {
 		return
@@ -286,10 +295,24 @@ func (l *lostFiles) rename(from, to string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	from, to = filepath.Clean(from), filepath.Clean(to)
-	lost := l.paths[from]
-	delete(l.paths, from)
+	if from == to {
+		return
+	}
+	moved := map[string]bool{}
+	for path := range l.paths {
+		if rest, ok := under(path, from); ok {
+			moved[to+rest] = true
+			delete(l.paths, path)
+		}
+	}
 	delete(l.paths, to)
-	if lost {
-		l.paths[to] = true
+	maps.Copy(l.paths, moved)
+}
+
+func (l *lostFiles) link(from, to string) {
+	if l.has(from) {
+		l.add(to)
+	} else {
+		l.remove(to)
 	}
 }

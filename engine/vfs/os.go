@@ -131,7 +131,7 @@ func (f *osFile) Mmap(off int64, n int) (Mapping, error) {
 
 // checkMapping refuses what Mmap's contract excludes.
 func checkMapping(path string, off, n, size int64) error {
-	if off < 0 || n <= 0 || off%DirectAlign != 0 || off+n > size {
+	if off < 0 || n <= 0 || off%DirectAlign != 0 || off > size-n {
 		return &fs.PathError{
 			Op: "mmap", Path: path,
 			Err: fmt.Errorf("range [%d, %d) of %d bytes: %w", off, off+n, size, fs.ErrInvalid),
