@@ -31,7 +31,8 @@ func NewAllocator(o Options) *Allocator {
 }
 
 // Alloc returns n bytes, with the capacity of their class; all of the capacity
-// may be used. They begin on a cache line. Their content is anything: fresh
+// may be used. They begin on a cache line, and on a page of 4 KiB if n is a
+// multiple of that, as direct I/O wants it. Their content is anything: fresh
 // memory is zero, reused memory is not.
 //
 // Errors wrap [ErrSize], [ErrBudget], [ErrClosed] or the system's.

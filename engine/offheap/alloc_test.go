@@ -72,6 +72,21 @@ func TestEverySizeIsHandedOutAndTakenBack(t *testing.T) {
 	}
 }
 
+func TestWholePagesBeginOnAPage(t *testing.T) {
+	const pageBytes = 4096
+	a := NewAllocator(Options{})
+	for n := pageBytes; n <= maxClassBytes+pageBytes; n += pageBytes {
+		// Two, as the first object of a span is aligned anyway.
+		first, second := alloc(t, a, n), alloc(t, a, n)
+		if addrOf(first)%pageBytes != 0 || addrOf(second)%pageBytes != 0 {
+			t.Errorf("%d bytes at %#x and %#x", n, addrOf(first), addrOf(second))
+		}
+		free(t, a, first)
+		free(t, a, second)
+	}
+	empty(t, a)
+}
+
 func TestWhatIsFreedIsHandedOutAgain(t *testing.T) {
 	a := NewAllocator(Options{})
 	for _, n := range []int{64, 4096, 10_000, 300_000} {

@@ -36,7 +36,7 @@ type Arena struct {
 	_    [lineBytes - 8]byte
 }
 
-// NewArena maps an arena of n bytes, at most 4 GiB; the first 8 are never
+// NewArena maps an arena of n bytes, less than 4 GiB; the first 8 are never
 // handed out. The budget is charged with all of it at once. Errors are those
 // of [Map].
 func NewArena(n int, o Options) (*Arena, error) {

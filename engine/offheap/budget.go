@@ -3,6 +3,7 @@ package offheap
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -47,6 +48,19 @@ func (b *Budget) Sub(name string, quota int64) *Budget {
 	defer b.mu.Unlock()
 	b.subs = append(b.subs, sub)
 	return sub
+}
+
+// Drop takes b, whose user is gone, out of the reports of the budget above, which
+// would list it, and keep it in memory, for ever. What b still counts, that one
+// counts too until it is released. Of a root, and a second time, it does nothing.
+func (b *Budget) Drop() {
+	if b.parent == nil {
+		return
+	}
+	b.parent.mu.Lock()
+	defer b.parent.mu.Unlock()
+	// A copy: a report may be reading the old one.
+	b.parent.subs = slices.DeleteFunc(slices.Clone(b.parent.subs), func(sub *Budget) bool { return sub == b })
 }
 
 // Reserve adds n bytes, unless that takes b or a budget above it beyond its

@@ -101,3 +101,24 @@ func TestRacingReservationsStayWithinTheLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestADroppedBudgetIsReportedNoMoreButStillCounts(t *testing.T) {
+	all := NewBudget(100)
+	first, second := all.Sub("cache", 0), all.Sub("cache", 0)
+	if !first.Reserve(60) || !second.Reserve(10) {
+		t.Fatal("refused")
+	}
+	first.Drop()
+	first.Drop()
+	all.Drop()
+	if lines := all.Report(); len(lines) != 2 || lines[0].Used != 70 || lines[1].Used != 10 {
+		t.Errorf("after a drop: %+v", lines)
+	}
+	if second.Reserve(31) {
+		t.Error("what a dropped budget holds is forgotten")
+	}
+	first.Release(60)
+	if all.Used() != 10 || !second.Reserve(31) {
+		t.Errorf("after its release %d bytes are used", all.Used())
+	}
+}

@@ -1,7 +1,6 @@
 package offheap
 
-// poisonByte fills what was freed, and what was allocated and not yet written,
-// in builds that look for misuse.
+// poisonByte fills what was freed, in builds that look for misuse.
 const poisonByte = 0xDB
 
 // poisoning is on where speed does not matter.
