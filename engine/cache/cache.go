@@ -261,6 +261,7 @@ func (c *Cache) Close() error {
 		c.shards[i].release()
 	}
 	c.freed = true
+	c.budget.Drop()
 	if c.ownDomain {
 		c.domain.Close()
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kvbench/kvbench/engine/offheap"
 )
 
 func TestCloseWaitsForGarbageThatIsNotRetiredYet(t *testing.T) {
@@ -85,4 +87,18 @@ func TestAFailedInsertLandsWithoutMemory(t *testing.T) {
 	}
 	s.mu.Unlock()
 	<-done
+}
+
+func TestAClosedCacheLeavesTheReportOfItsBudget(t *testing.T) {
+	all := offheap.NewBudget(10 << 20)
+	c := newCache(t, Options{Bytes: 1 << 20, Budget: all})
+	if lines := all.Report(); len(lines) != 2 {
+		t.Fatalf("with a cache: %+v", lines)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if lines := all.Report(); len(lines) != 1 {
+		t.Errorf("with a closed cache: %+v", lines)
+	}
 }

@@ -64,10 +64,10 @@
 // # Memory
 //
 // Blocks, entries (48 bytes), tables (13 to 20 bytes per block) and the ghosts
-// of S3-FIFO (12 to 18) are all charged to one budget. It is never exceeded: an Insert that finds no memory serves its
-// caller from the Go heap, and the block is not kept. On the Go heap are the
-// slabs' directories, 8 bytes per 128 blocks, and a function per eviction
-// while it is in limbo.
+// of S3-FIFO (12 to 18) are all charged to one budget. It is never exceeded: an
+// Insert that finds no memory serves its caller from the Go heap, and the block
+// is not kept. On the Go heap are the slabs' directories, 8 bytes per 128
+// blocks, and a function per eviction while it is in limbo.
 //
 // An evicted block is free when all readers that were pinned have unpinned.
 // Until then it is in limbo and counts. Hence each shard keeps a reserve free,
