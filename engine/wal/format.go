@@ -49,6 +49,11 @@ import (
 //	                  8   4   up to where it was durable
 //	payload of seal   0   4   id of the segment that the log goes on in
 //
+// A seal is the last of a segment that the log has left: what stands behind it
+// is not read. Where the log left at a torn tail, or was cut, the seal is
+// written over what was there, once the link of the next segment is durable.
+// It is how the loss of that segment's file is noticed.
+//
 // open and close have no payload. A log whose last record is a close was closed
 // cleanly: everything before is durable, and nothing was written behind it,
 // because open is durable before anything else is appended. pad has zeros.
