@@ -1,0 +1,2 @@
+// Package index maps hashes to places, in memory outside of the Go heap.
+package index

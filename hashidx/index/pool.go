@@ -1,0 +1,116 @@
+package index
+
+import (
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/kvbench/kvbench/engine/epoch"
+)
+
+// errLines: overflow lines are numbered by 32 bits.
+var errLines = errors.New("too many overflow lines")
+
+// limboLines is how many lines wait to be retired at once, which saves
+// closures.
+const limboLines = 64
+
+// A pool hands out overflow lines and takes them back once no reader can be in
+// them.
+//
+// Concurrency: everything may be called from many goroutines. Its lock is the
+// innermost. settle must be called without any lock.
+type pool struct {
+	pages
+
+	mu     sync.Mutex
+	head   uint32   // of the free list, which runs through next; 0: empty
+	closed bool     //
+	limbo  []uint32 // unlinked, not yet retired
+
+	made    atomic.Uint64 // lines handed out ever, counting those reused once
+	used    atomic.Int64  // lines in chains now
+	waiting atomic.Bool   // limbo is long enough
+}
+
+// take returns an empty line that no chain has.
+func (p *pool) take() (uint32, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := p.head; n != 0 {
+		l := p.at(uint64(n))
+		p.head = l.next.Load()
+		l.next.Store(0)
+		p.used.Add(1)
+		return n, nil
+	}
+	n := p.made.Load() + 1 // number 0 is none
+	if n > math.MaxUint32 {
+		return 0, errLines
+	}
+	if err := p.reach(n + 1); err != nil {
+		return 0, err
+	}
+	p.made.Store(n)
+	p.used.Add(1)
+	return uint32(n), nil
+}
+
+// giveBack frees an empty line that no reader ever reached.
+func (p *pool) giveBack(n uint32) {
+	p.mu.Lock()
+	p.used.Add(-1)
+	p.push(n)
+	p.mu.Unlock()
+}
+
+// unlinked takes an empty line that readers may still be in. Its next line
+// stays as it is for them.
+func (p *pool) unlinked(n uint32) {
+	p.mu.Lock()
+	p.used.Add(-1)
+	p.limbo = append(p.limbo, n)
+	if len(p.limbo) >= limboLines {
+		p.waiting.Store(true)
+	}
+	p.mu.Unlock()
+}
+
+// settle retires what is unlinked, if that is worth it.
+func (p *pool) settle(d *epoch.Domain) {
+	if !p.waiting.Load() {
+		return
+	}
+	p.mu.Lock()
+	ripe := p.limbo
+	p.limbo = nil
+	p.waiting.Store(false)
+	p.mu.Unlock()
+	if len(ripe) == 0 {
+		return
+	}
+	d.Retire(len(ripe)*lineBytes, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.closed {
+			return
+		}
+		for _, n := range ripe {
+			p.push(n)
+		}
+	})
+}
+
+func (p *pool) push(n uint32) {
+	p.at(uint64(n)).next.Store(p.head)
+	p.head = n
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.limbo = nil
+	return p.free()
+}
