@@ -51,7 +51,7 @@
 //
 //	Cache.mu      Resize and Close
 //	shard.mu      tables, entries, queues, policies, accounts
-//	sampler.mu    the sample; only ever tried
+//	sampler.mu    the sample; hits and Inserts only try it
 //
 // They are taken in this order, one shard at a time, and those of
 // engine/offheap after them. Never under shard.mu: fill functions, Retire and

@@ -1,6 +1,9 @@
 package cache
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A flight is an Insert whose block may be published.
 type flight struct {
@@ -203,7 +206,7 @@ func (c *Cache) fly(s *shard, f *flight, hash uint64, n int, a Admission, fill f
 // evicts for the next time, and returns nil if it is too late for this one.
 func (c *Cache) take(s *shard, n int) []byte {
 	if mem := c.mem.alloc(n); mem != nil {
-		return mem
+		return slices.Clip(mem) // nobody is to append to a block
 	}
 	charge := chargeOf(n)
 	var g garbage
@@ -223,7 +226,7 @@ func (c *Cache) take(s *shard, n int) []byte {
 	s.mu.Unlock()
 	g.short = true
 	c.discard(s, &g)
-	return c.mem.alloc(n)
+	return slices.Clip(c.mem.alloc(n))
 }
 
 // publish enters a filled block, unless it must not or need not be.
