@@ -72,6 +72,7 @@
 // # Locks and goroutines
 //
 // The package starts no goroutine. Mem holds one lock per operation; Recorder
-// one around each call that changes something, but not around syncs; Fault and
-// Counting none.
+// one around each call that changes something, but not around syncs; Fault one
+// for a moment per sync and new name, once files have lost their data; Counting
+// none.
 package vfs

@@ -51,7 +51,7 @@ var ErrInjected = errors.New("injected")
 // stop when Fired is 0 after a history. Calls says how many there are.
 //
 // Advise, which cannot fail, and the Close of locks and mappings are passed on
-// uncounted. Fault is safe for concurrent use; calls take no lock.
+// uncounted. Fault is safe for concurrent use.
 type Fault struct {
 	inner FS
 	*injector
