@@ -34,11 +34,13 @@ func (x *life) write(lengths ...int) {
 	}
 }
 
-// buffer appends records that only a later call makes durable.
+// buffer appends records that only a later call makes durable. Whether the
+// next segment is ready does not depend on chance.
 func (x *life) buffer(lengths ...int) {
 	x.t.Helper()
 	for _, n := range lengths {
 		x.n++
+		waitForSpare(x.l)
 		r := mustAppend(x.t, x.l, uint8(x.n%MaxKind+1), payload(x.n, n))
 		x.r = append(x.r, r)
 		if x.ever == nil {
@@ -48,13 +50,15 @@ func (x *life) buffer(lengths ...int) {
 	}
 }
 
-// turn goes on in the next segment, by a record that does not fit.
+// turn fills the segment and goes on in the next.
 func (x *life) turn() {
 	x.t.Helper()
-	waitForSpare(x.l)
-	at := x.l.End().Segment()
-	x.write(int(x.l.current().size) - 2*headerBytes + 4000)
-	if x.l.End().Segment() == at {
+	at := x.l.End()
+	if room := int(x.l.current().size-at.Offset()) - sealBytes; room >= 2*recordHeaderBytes {
+		x.write(room - recordHeaderBytes - recordAlign)
+	}
+	x.write(1)
+	if x.l.End().Segment() == at.Segment() {
 		x.t.Fatal("the log did not rotate")
 	}
 }
