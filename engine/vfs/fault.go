@@ -41,8 +41,9 @@ var ErrInjected = errors.New("injected")
 // them clean: the next fsync succeeds and means nothing. Fault then lets no
 // later sync of that file (through whatever handle, also under a new name or a
 // second one, but not of a new file under its old name) reach the disk; it
-// reports success. A write past O_DSYNC is no call of Sync and does. Use
-// lost to catch those who try again and believe the answer. A sync that lies
+// reports success. A write past O_DSYNC is no call of Sync and does. Until a
+// crash reads find what is lost, as from a page cache that keeps it. Use lost
+// to catch those who try again and believe the answer. A sync that lies
 // succeeds without an error before it.
 //
 // # Loops
