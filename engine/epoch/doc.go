@@ -34,6 +34,9 @@
 //
 // Without long pins, garbage is bounded: every 64 objects or 1 MiB that are
 // retired make Retire look whether older ones are ripe, and free up to 256.
+// Nothing is freed in between: what was retired last waits for the next Retire
+// or Reclaim. Who retires little that is large, such as memtables, also calls
+// Reclaim now and then.
 //
 // # Algorithm
 //
