@@ -23,9 +23,9 @@ import (
 // the first change of the same file (or directory) that came while it ran,
 // since it may not have covered that. So no state is drawn from a trace that
 // could not have been; and what others did during a sync is in the trace
-// before it, where a crash may lose what it had not promised yet. Only of changes
-// of the same file that came meanwhile some states are missing: those in which
-// one of them survived, but not all that the sync covers.
+// before it, where a crash may lose what it had not promised yet. Only of
+// changes of the same file that came meanwhile some states are missing: those in
+// which one of them survived, but not all that the sync covers.
 //
 // Calls that fail are not recorded, except a write for what it did write, and
 // a sync, which then promises nothing. A RemoveAll that fails half-way leaves
