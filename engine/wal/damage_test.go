@@ -166,6 +166,62 @@ func TestALogGoesOnWhereDamageHasEndedIt(t *testing.T) {
 	})
 }
 
+func TestWhatIsNoPartOfTheLogIsRemoved(t *testing.T) {
+	inEachState(t, func(t *testing.T, im *image, m *vfs.Mem, o Options) {
+		o.ReadOnly = false
+		f := m.Image(vfs.Written)
+		put(t, f, prepareName, []byte("half done"))
+		l, _ := mustOpen(t, f, o)
+		left := readFiles(t, f)
+		for _, s := range l.Segments() {
+			delete(left, segmentName(s.ID))
+		}
+		if l.spare != nil {
+			delete(left, segmentName(l.spare.id))
+		}
+		for _, r := range l.recycle {
+			delete(left, r.path[len(dir)+1:])
+		}
+		if len(left) > 0 || len(l.recycle) > o.Recycle {
+			t.Errorf("left are %v", slices.Sorted(maps.Keys(left)))
+		}
+		mustClose(t, l)
+	})
+}
+
+func TestReadAtOfADamagedRecordIsNeverWrong(t *testing.T) {
+	x := &life{t: t, m: newDir(t)}
+	x.open()
+	x.write(3, 700, 0, 40)
+	name, old := segmentName(1), readFiles(t, x.m)[segmentName(1)]
+	damaged := 0
+	for _, r := range x.r {
+		end := int(r.lsn.Offset()) + recordHeaderBytes + len(r.payload)
+		for i := int(r.lsn.Offset()); i < end; i++ {
+			for _, b := range []byte{old[i] ^ 1, ^old[i]} {
+				putAt(t, x.m, name, []byte{b}, i)
+				_, p, err := x.l.ReadAt([]byte("x"), r.lsn)
+				if !errors.Is(err, ErrDamage) && !errors.Is(err, ErrNoRecord) || string(p) != "x" {
+					t.Fatalf("%v, byte %d = %#x: %d bytes, %v", r, i, b, len(p), err)
+				}
+				if errors.Is(err, ErrDamage) {
+					damaged++
+				}
+			}
+			putAt(t, x.m, name, old[i:i+1], i)
+		}
+	}
+	if damaged < 1500 {
+		t.Errorf("only %d times damage", damaged)
+	}
+	last := x.r[1]
+	put(t, x.m, name, old[:last.lsn.Offset()+600])
+	if _, _, err := x.l.ReadAt(nil, last.lsn); !errors.Is(err, ErrDamage) {
+		t.Error("the file ends in the record:", err)
+	}
+	put(t, x.m, name, old)
+}
+
 func TestDamageBeforeFromIsNotLookedAt(t *testing.T) {
 	x := &life{t: t, m: newDir(t), o: Options{SegmentBytes: minSegmentBytes}}
 	states()["rotated and killed"](x)
