@@ -15,7 +15,7 @@ const (
 	// reportEvery is how many keys a stripe counts for itself before it
 	// tells, and maxSplits how many buckets one report may split: more than
 	// it adds, so that what was put off is made up for.
-	reportEvery = 8
+	reportEvery = 4
 	maxSplits   = 8
 )
 

@@ -194,7 +194,7 @@ func checkDense(t failer, x *Index) {
 func TestEveryMomentOfGrowthTakesAtMost17BytesPerKey(t *testing.T) {
 	keys := uint64(10_000_000)
 	if offheap.OnHeap || testing.Short() {
-		keys = 1_000_000
+		keys = 300_000
 	}
 	x := newIndex(t, Options{})
 	worst, sum, n := 0.0, 0.0, 0
@@ -229,7 +229,7 @@ func TestEveryMomentOfGrowthTakesAtMost17BytesPerKey(t *testing.T) {
 
 func TestManyEqualHashesAreAllFound(t *testing.T) {
 	x := newIndex(t, Options{})
-	const n, h = 20_000, 0x1234_5678_9abc_def0
+	const n, h = 3_000, 0x1234_5678_9abc_def0
 	for p := uint64(1); p <= n; p++ {
 		insert(t, x, h, p)
 	}

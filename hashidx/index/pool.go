@@ -100,6 +100,8 @@ func (p *pool) settle(d *epoch.Domain) {
 			p.push(n)
 		}
 	})
+	// The domain by itself looks only after many objects.
+	d.Reclaim()
 }
 
 func (p *pool) push(n uint32) {
