@@ -222,6 +222,41 @@ func TestReadAtOfADamagedRecordIsNeverWrong(t *testing.T) {
 	put(t, x.m, name, old)
 }
 
+// A spare that failed once it had its name, and could not be removed either,
+// may be older than what is left of a log that was pruned since.
+func TestASpareThatWasLeftBehindProvesNoLoss(t *testing.T) {
+	x := &life{t: t, m: newDir(t), o: Options{SegmentBytes: minSegmentBytes}}
+	states()["pruned and recycled"](x)
+	p := make([]byte, minSegmentBytes)
+	encodeSegmentHeader(p, 1)
+	put(t, x.m, segmentName(1), p)
+	l, got := mustOpen(t, x.m, x.o)
+	wants(t, got, x.r)
+	if _, err := x.m.Stat(dir + "/" + segmentName(1)); err == nil {
+		t.Error("it is still there")
+	}
+	mustClose(t, l)
+}
+
+func TestWhatWasCutOffCannotBeRead(t *testing.T) {
+	x := &life{t: t, m: newDir(t), o: Options{SegmentBytes: minSegmentBytes}}
+	x.open()
+	x.write(1, 2, 3, 4, 5)
+	x.turn()
+	all := slices.Clone(x.r)
+	x.truncate(2)
+	for range 2 {
+		for i, r := range all {
+			_, p, err := x.l.ReadAt(nil, r.lsn)
+			if i < 2 && (err != nil || string(p) != r.payload) || i >= 2 && !errors.Is(err, ErrNoRecord) {
+				t.Errorf("record %d: %q, %v", i, p, err)
+			}
+		}
+		x.kill()
+		x.open()
+	}
+}
+
 func TestDamageBeforeFromIsNotLookedAt(t *testing.T) {
 	x := &life{t: t, m: newDir(t), o: Options{SegmentBytes: minSegmentBytes}}
 	states()["rotated and killed"](x)
