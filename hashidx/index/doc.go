@@ -77,12 +77,13 @@
 // there entries only go by a split, which claim 2 excludes: moves start at
 // overflow lines. F4 looks at its slot later, so it sees it.
 //
-// Claim 4: otherwise F5 found no M2 since F3. The entry may have been copied
-// (M1) before F3 without M2, but is cleared only after M2; so the slot that
-// it was in at F3 keeps it until F5. The line of that slot is not empty, so it
-// is linked at the second reading of home.next, and stays so. Only the first
-// overflow line is ever unlinked, and keeps its next; new lines come before
-// all others. So from the line that home.next named, next leads to it.
+// Claim 4: otherwise F5 found no M2 since F3. At F3 the entry is in the slot of
+// its last copy whose M2 came before, or where it was inserted, and only a
+// later M2 lets that slot be cleared: it keeps the entry until F5. The line of
+// that slot is not empty, so it is linked at the second reading of home.next,
+// and stays so. Only the first overflow line is ever unlinked, and keeps its
+// next; new lines come before all others. So from the line that home.next
+// named, next leads to it.
 //
 // An unlinked line is not used again while a reader is pinned who may be in it.
 // A word of a slot is written in one step, so no place is torn. The lows are

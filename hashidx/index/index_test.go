@@ -359,3 +359,25 @@ func TestTheBucketOfACodeOnlyChangesToWhatItsBucketWasSplitInto(t *testing.T) {
 		}
 	}
 }
+
+func TestACursorFindsWhatMovesBehindIt(t *testing.T) {
+	x := newIndex(t, Options{})
+	const h = 5
+	for p := uint64(1); p <= lineSlots+1; p++ {
+		insert(t, x, h, p) // the last one in an overflow line
+	}
+	c := x.Find(h)
+	for range lineSlots {
+		c.Next()
+	}
+	x.Delete(h, 1) // the last one takes its slot, which the cursor has passed
+	for {
+		p, ok := c.Next()
+		if !ok {
+			t.Fatal("an entry that was always there was not found")
+		}
+		if p == lineSlots+1 {
+			break
+		}
+	}
+}
