@@ -143,7 +143,11 @@ func BenchmarkFill(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					fill(g, size.keys, func(i uint64) { insert(b, x, scramble(i), i+1) })
+					fill(g, size.keys, func(i uint64) {
+						if err := x.Insert(scramble(i), i+1); err != nil {
+							b.Error(err)
+						}
+					})
 					b.StopTimer()
 					if err := x.Close(); err != nil {
 						b.Fatal(err)
