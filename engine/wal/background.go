@@ -52,7 +52,7 @@ func (l *Log) keepSpare() {
 
 // wantsSpare reports whether it is time to make a spare, once. mu is held.
 func (l *Log) wantsSpare() bool {
-	if l.spare != nil || l.making || l.off < l.retryAt || l.off < l.current().size/4 {
+	if l.spare != nil || l.making || l.off < l.retryAt || float64(l.off) < paceFrom*float64(l.current().size) {
 		return false
 	}
 	l.making = true
@@ -111,16 +111,22 @@ func (l *Log) chooseFill() Fill {
 
 var errStopped = errors.New("log is being closed")
 
-// pace lets the fill of the spare advance with the log, from a quarter of the
-// current segment to three quarters, so that its syncs are spread among those
-// of the log.
+// The fill of the spare goes on while the log goes from one to the other of
+// these parts of the current segment.
+const (
+	paceFrom = 0.125
+	paceTo   = 0.875
+)
+
+// pace lets the fill of the spare advance with the log, so that what it writes
+// is spread among what the log writes.
 func (l *Log) pace(done, size int64) error {
 	l.paced.Store(true)
 	defer l.paced.Store(false)
 	for {
 		l.mu.Lock()
 		c := l.current().size
-		early := float64(l.off) < float64(c)*(0.25+0.5*float64(done)/float64(size))
+		early := float64(l.off) < float64(c)*(paceFrom+(paceTo-paceFrom)*float64(done)/float64(size))
 		l.mu.Unlock()
 		select {
 		case <-l.stop:

@@ -74,6 +74,22 @@ func openAppend(b *testing.B, dir string) sink {
 	return &appendSink{f: f}
 }
 
+// openOverwrite is a plain write into blocks that were written before, and
+// fdatasync: what the disk gives to one writer.
+func openOverwrite(b *testing.B, dir string) sink {
+	s := openAppend(b, dir).(*appendSink)
+	zeros := make([]byte, 1<<20)
+	for off := int64(0); off < 64<<20; off += int64(len(zeros)) {
+		if _, err := s.f.WriteAt(zeros, off); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.f.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
 // mutexSink groups commits by a mutex that is held across the sync: whoever
 // gets it writes for all who came before.
 type mutexSink struct {
@@ -166,7 +182,9 @@ func bench(b *testing.B, name string, open func(b *testing.B, dir string) sink, 
 }
 
 // BenchmarkSync puts durable records. log=append is a plain append and
-// fdatasync, log=mutex a group commit by a mutex held across the fdatasync.
+// fdatasync, log=mutex a group commit by a mutex held across the fdatasync,
+// log=overwrite the disk's own limit for one writer, log=direct the log with
+// Options.Direct.
 func BenchmarkSync(b *testing.B) {
 	for _, bytes := range []int{100, 1000} {
 		for _, writers := range []int{1, 8, 64} {
@@ -174,6 +192,10 @@ func BenchmarkSync(b *testing.B) {
 			bench(b, at+"wal", openWAL(Options{}), writers, bytes)
 			bench(b, at+"append", openAppend, writers, bytes)
 			bench(b, at+"mutex", openMutex, writers, bytes)
+			bench(b, at+"direct", openWAL(Options{Direct: true}), writers, bytes)
+			if writers == 1 {
+				bench(b, at+"overwrite", openOverwrite, writers, bytes)
+			}
 		}
 	}
 }
@@ -200,15 +222,16 @@ func BenchmarkKnobs(b *testing.B) {
 	}
 }
 
-// BenchmarkRotation compares tails: with segments of 1 MiB each rotation comes
-// after some thousand puts; with a first segment of 256 MiB there is none.
+// BenchmarkRotation compares tails: without rotation, since the first segment
+// has room for all; with full segments, one after the other; with those of a
+// new log, which begin small; and with tiny ones. Give it some seconds.
 func BenchmarkRotation(b *testing.B) {
 	for _, writers := range []int{1, 8, 64} {
-		at := fmt.Sprintf("writers=%d/", writers)
-		bench(b, at+"segments=none", openWAL(Options{SegmentBytes: 256 << 20, FirstBytes: 256 << 20}), writers, 100)
-		bench(b, at+"segments=64MiB", openWAL(Options{}), writers, 100)
-		bench(b, at+"segments=1MiB", openWAL(Options{SegmentBytes: 1 << 20}), writers, 100)
-		bench(b, at+"segments=4MiB", openWAL(Options{SegmentBytes: 4 << 20}), writers, 100)
+		at := fmt.Sprintf("writers=%d/segments=", writers)
+		bench(b, at+"none", openWAL(Options{SegmentBytes: 1 << 30, FirstBytes: 512 << 20}), writers, 100)
+		bench(b, at+"64MiB", openWAL(Options{FirstBytes: 64 << 20}), writers, 100)
+		bench(b, at+"new", openWAL(Options{}), writers, 100)
+		bench(b, at+"1MiB", openWAL(Options{SegmentBytes: 1 << 20}), writers, 100)
 	}
 }
 

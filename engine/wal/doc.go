@@ -93,7 +93,7 @@
 // # Goroutines
 //
 // All are in background.go, begin in Open, end with stop, and Close waits for
-// them: keepSpare makes the next segment when a quarter of the current one is
+// them: keepSpare makes the next segment when an eighth of the current one is
 // full; drainBuffer writes what nobody waits for; two flushers lead the groups
 // where many wait, or always (Options.Commit). A log that is read only has none.
 //

@@ -9,8 +9,8 @@ import (
 // value is what most callers want.
 type Options struct {
 	// SegmentBytes is the size of a full segment; 0 means 64 MiB. The first
-	// segments of a log are smaller (FirstBytes, then four times the one
-	// before), so that opening a log costs little. Records longer than a segment get
+	// segments of a log are smaller (FirstBytes, then twice the one before),
+	// so that opening a log costs little. Records longer than a segment get
 	// one of their own. Less: space comes back in smaller steps. More: fewer
 	// files.
 	SegmentBytes int64
@@ -75,25 +75,25 @@ const (
 type Commit uint8
 
 const (
-	// CommitAuto is CommitHandOff, or CommitFlusher while many wait.
-	CommitAuto Commit = iota
 	// CommitHandOff: the first who waits, who then tells the next.
-	CommitHandOff
+	CommitHandOff Commit = iota
 	// CommitFlusher: a goroutine of the log.
 	CommitFlusher
+	// CommitMixed is CommitHandOff, or CommitFlusher while many wait.
+	CommitMixed
 )
 
-// crowdedWaiters is when CommitAuto turns to the flusher.
+// crowdedWaiters is when CommitMixed turns to the flusher.
 const crowdedWaiters = 32
 
 func (c Commit) crowd() int {
 	switch c {
-	case CommitHandOff:
-		return neverFlusher
 	case CommitFlusher:
 		return alwaysFlusher
+	case CommitMixed:
+		return crowdedWaiters
 	}
-	return crowdedWaiters
+	return neverFlusher
 }
 
 const (
@@ -101,7 +101,7 @@ const (
 	minSegmentBytes     = 2 * headerBytes
 	maxSegmentBytes     = 2 << 30
 	firstSegmentBytes   = 1 << 20
-	segmentGrowth       = 4
+	segmentGrowth       = 2
 	defaultBufferBytes  = 1 << 20
 )
 
@@ -123,8 +123,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("wal: FirstBytes is %d, must be at most SegmentBytes, %d", o.FirstBytes, o.SegmentBytes)
 	case o.Fill > FillNone:
 		return o, fmt.Errorf("wal: Fill is %d, must be at most %d", o.Fill, FillNone)
-	case o.Commit > CommitFlusher:
-		return o, fmt.Errorf("wal: Commit is %d, must be at most %d", o.Commit, CommitFlusher)
+	case o.Commit > CommitMixed:
+		return o, fmt.Errorf("wal: Commit is %d, must be at most %d", o.Commit, CommitMixed)
 	case o.Recycle < 0:
 		return o, fmt.Errorf("wal: Recycle is %d, must not be negative", o.Recycle)
 	case o.BufferBytes < 0:

@@ -191,8 +191,8 @@ func (l *Log) recycled(id uint32, size int64) (path string, _ int64, _ error) {
 }
 
 // fillBytes is one step of a fill: short enough not to hold up the syncs of
-// the log for long.
-const fillBytes = 256 << 10
+// the log.
+const fillBytes = 64 << 10
 
 // writeNew writes the file of a new segment at path and syncs it.
 func (l *Log) writeNew(path string, id uint32, size int64, fill Fill, pace func(done, size int64) error) error {
@@ -230,9 +230,9 @@ func (l *Log) fillFile(f vfs.File, id uint32, size int64, fill Fill, pace func(d
 		if off == size || pace == nil {
 			continue
 		}
-		if err := f.SyncData(); err != nil {
-			return err
-		}
+		// The disk gets it now, and the syncs of the log flush it bit by bit;
+		// a sync of its own would make those wait.
+		f.Advise(vfs.WriteBack, off-n, n)
 		if err := pace(off, size); err != nil {
 			return err
 		}
