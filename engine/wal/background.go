@@ -63,6 +63,11 @@ func (l *Log) wantsSpare() bool {
 // error of the disk does not fail the log: it goes on in the current segment,
 // and asks again after a while.
 func (l *Log) makeSpare(pace func(done, size int64) error) error {
+	if pace == nil { // then somebody waits, also for one that is being made
+		l.hurried.Add(1)
+		defer l.hurried.Add(-1)
+		signal(l.advance)
+	}
 	l.makingOne.Lock()
 	defer l.makingOne.Unlock()
 	l.mu.Lock()
@@ -119,14 +124,15 @@ const (
 )
 
 // pace lets the fill of the spare advance with the log, so that what it writes
-// is spread among what the log writes.
+// is spread among what the log writes. Where somebody waits for the spare, the
+// log may not advance until it is there.
 func (l *Log) pace(done, size int64) error {
 	l.paced.Store(true)
 	defer l.paced.Store(false)
 	for {
 		l.mu.Lock()
 		c := l.current().size
-		early := float64(l.off) < float64(c)*(paceFrom+(paceTo-paceFrom)*float64(done)/float64(size))
+		early := l.hurried.Load() == 0 && float64(l.off) < float64(c)*(paceFrom+(paceTo-paceFrom)*float64(done)/float64(size))
 		l.mu.Unlock()
 		select {
 		case <-l.stop:

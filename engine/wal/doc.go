@@ -27,7 +27,7 @@
 // it does not fit, the log goes on in the spare that was made ahead; where
 // that is not ready, behind the segment's end, which is slower to sync but
 // keeps nobody waiting (Stats.Stretched). What nobody waits for is written once
-// BufferBytes are pending; above four times that Append waits for the write.
+// BufferBytes are pending; above twice that Append waits for the write.
 //
 // # Path of a wait
 //

@@ -62,9 +62,10 @@ type Log struct {
 	done    sync.WaitGroup
 	stop    chan struct{}
 	prepare chan struct{} // a spare is wanted
-	advance chan struct{} // the log has advanced; only sent while paced
+	advance chan struct{} // the log has advanced, or somebody waits for the spare
 	drain   chan struct{} // enough is buffered to be written
-	paced   atomic.Bool
+	paced   atomic.Bool   // advance is wanted
+	hurried atomic.Int32  // how many wait for the spare
 }
 
 // chunk is a run of encoded records that are neighbours in a segment.
