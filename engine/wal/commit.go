@@ -77,20 +77,21 @@ func (l *Log) write() (LSN, error) {
 	defer l.mu.Unlock()
 	l.stats.Writes++
 	l.stats.BytesWritten += written
+	if err != nil { // writing stays as it is: it is the only copy for readers
+		return 0, err
+	}
 	for i := range chunks {
 		c := &chunks[i]
 		if !c.seg.dirty {
 			c.seg.dirty = true
 			l.dirty = append(l.dirty, c.seg)
 		}
-		if err == nil {
-			c.seg.written.Store(c.off + int64(len(c.buf)))
-			l.reuse(c.buf)
-		}
+		c.seg.written.Store(c.off + int64(len(c.buf)))
+		l.reuse(c.buf)
 		c.buf = nil
 	}
 	l.writing = chunks[:0]
-	return end, err
+	return end, nil
 }
 
 // writeChunks writes each where it belongs.

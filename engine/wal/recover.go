@@ -348,14 +348,15 @@ func (r *recovery) mayEnd(i int, off int64, why string) error {
 			return damage
 		}
 	}
-	if err := r.checkUnused(s.id); err != nil || !last {
+	if err := r.checkUnused(s.id); err != nil {
 		return err
 	}
 	return r.checkSeal()
 }
 
 // checkSeal finds a newest segment that was deleted: the one before says that
-// it was there.
+// it was there. What Truncate has left behind may be there still, and go on
+// where the seal now is.
 func (r *recovery) checkSeal() error {
 	if r.seal == 0 || r.exists(r.seal) {
 		return nil

@@ -117,6 +117,7 @@ func (l *Log) cut(lsn, at LSN) (dead []*segment, err error) {
 	next := l.spare
 	l.spare, l.retryAt = nil, 0
 	l.off = lsn.Offset()
+	l.current().examined = true // one before From ends here too
 	l.begin(next, link{prev: lsn.Segment(), end: lsn.Offset(), durable: lsn.Offset()})
 	return dead, nil
 }
