@@ -17,6 +17,7 @@ const refRecord = 1 // the only kind of records
 func openWAL(fsys vfs.FS, dir string, o logOptions, each func(uint64, []byte) error) (recordLog, error) {
 	options := wal.Options{
 		SegmentBytes: o.segmentBytes, Recycle: o.recycle, From: wal.LSN(o.from), ReadOnly: o.readOnly,
+		Complete: o.from == 0, // there is no snapshot, before which it would have been pruned
 	}
 	l, err := wal.Open(fsys, dir, options, func(r wal.Record) error { return each(uint64(r.LSN), r.Payload) })
 	var damage *wal.DamageError

@@ -70,7 +70,7 @@
 //     is appended behind a close.
 //   - Segments go oldest first, each removal durable before the next, so that
 //     a gap is damage and a missing beginning is not. Only the caller can tell
-//     more, by Options.From.
+//     more, by Options.From or Options.Complete.
 //   - The first write or sync that fails ends all writing: what the disk holds
 //     is unknown then. Failing to make a spare or to remove a file does not.
 //
@@ -79,8 +79,8 @@
 // Any damage to what is claimed to be durable, which is everything after a
 // clean Close, with file and offset. Not noticed is damage to the last records
 // of a log that was not closed: they read as torn. Nor can it be noticed that
-// the oldest segments are missing, unless From says where the log must begin;
-// nor that files went back together to what they were.
+// the oldest segments are missing, unless From or Complete says where the log
+// must begin; nor that files went back together to what they were.
 //
 // # Locks
 //

@@ -337,3 +337,30 @@ func TestManyWritersShareSyncs(t *testing.T) {
 		}
 	})
 }
+
+func TestACompleteLogMustHaveItsBeginning(t *testing.T) {
+	m := newDir(t)
+	o := Options{SegmentBytes: 2 * headerBytes, Complete: true}
+	l, _ := mustOpen(t, m, o)
+	var all []rec
+	for i := range 40 {
+		all = append(all, mustAppend(t, l, 1, payload(i, 300)))
+		waitForSpare(l)
+	}
+	mustClose(t, l)
+	l, got := mustOpen(t, m, o)
+	wants(t, got, all)
+	if err := l.Prune(all[30].lsn); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, l)
+	if _, _, err := open(m, o); !errors.Is(err, ErrDamage) {
+		t.Error("a log without its beginning was taken for complete:", err)
+	}
+	o.Complete = false
+	_, got = mustOpen(t, m, o)
+	wants(t, got, all[len(all)-len(got):])
+	if len(got) == len(all) {
+		t.Error("nothing was pruned")
+	}
+}

@@ -50,6 +50,10 @@ type Options struct {
 	// relied on it: a log that ends before From is damaged.
 	From LSN
 
+	// Complete says that nothing was ever pruned, so that a missing beginning
+	// is damage. Without From and Complete it is taken for pruned.
+	Complete bool
+
 	// ReadOnly delivers the records and changes nothing. Only ReadAt, Segments
 	// and Close work then.
 	ReadOnly bool

@@ -207,6 +207,9 @@ func (r *recovery) mayBePruned(id uint32) error {
 	if from := r.l.o.From; from != 0 && from.Segment() <= id {
 		return &DamageError{path, -1, fmt.Sprintf("segment is missing, the log is needed from %v on", from)}
 	}
+	if r.l.o.Complete {
+		return &DamageError{path, -1, "segment is missing, the log should be complete"}
+	}
 	for _, s := range r.found {
 		if s.id < id && r.used[s.id] != nil {
 			return &DamageError{path, -1, fmt.Sprintf("segment is missing, though segment %d is there", s.id)}
