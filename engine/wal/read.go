@@ -1,10 +1,12 @@
 package wal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/kvbench/kvbench/engine/vfs"
 )
@@ -50,18 +52,16 @@ func (l *Log) find(lsn LSN) (*segment, error) {
 	if l.closed {
 		return nil, ErrClosed
 	}
-	for i := len(l.segments) - 1; i >= 0; i-- {
-		s := l.segments[i]
-		if s.id != lsn.Segment() {
-			continue
-		}
-		end := s.end
-		if s == l.current() {
-			end = l.off
-		}
-		if s.examined && lsn.Offset() >= end || lsn.Offset() < headerBytes {
-			break
-		}
+	i, ok := slices.BinarySearchFunc(l.segments, lsn.Segment(), func(s *segment, id uint32) int { return cmp.Compare(s.id, id) })
+	if !ok {
+		return nil, ErrNoRecord
+	}
+	s := l.segments[i]
+	end := s.end
+	if s == l.current() {
+		end = l.off
+	}
+	if (lsn.Offset() < end || !s.examined) && lsn.Offset() >= headerBytes {
 		return s, nil
 	}
 	return nil, ErrNoRecord
@@ -98,40 +98,57 @@ func (l *Log) readBuffered(dst []byte, s *segment, off int64) (uint8, []byte, er
 	return 0, dst, fmt.Errorf("read log at %v: %w", lsnOf(s.id, off), ErrNoRecord)
 }
 
-// guessBytes is read with the header, in the hope that it is all.
-const guessBytes = 512
+// A record is read by one call where it fits into what is read with its
+// header: as much as dst has room for, within these bounds.
+const (
+	leastRead = 512
+	mostRead  = 4096
+)
 
-// readRecord reads a record from a file.
+var readBuffers = sync.Pool{New: func() any { return new([mostRead]byte) }}
+
+// readRecord reads a record from a file. It does not allocate where dst has
+// room.
 func readRecord(dst []byte, s *segment, file io.ReaderAt, off int64) (uint8, []byte, error) {
+	buf := readBuffers.Get().(*[mostRead]byte)
+	kind, payload, err := readThrough(buf, dst, s, file, off)
+	readBuffers.Put(buf)
+	return kind, payload, err
+}
+
+// readThrough reads the header and the beginning of the payload through buf.
+func readThrough(buf *[mostRead]byte, dst []byte, s *segment, file io.ReaderAt, off int64) (uint8, []byte, error) {
 	base := len(dst)
-	want := max(guessBytes, cap(dst)-base)
-	dst = grown(dst, want)
-	n, err := file.ReadAt(dst[base:base+want], off)
+	want := min(max(leastRead, recordHeaderBytes+cap(dst)-base), mostRead)
+	n, err := file.ReadAt(buf[:want], off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, nil, err
 	}
 	if n < recordHeaderBytes {
 		return 0, nil, ErrNoRecord
 	}
-	var h recordHeader
-	copy(h[:], dst[base:])
+	h := (*recordHeader)(buf[:])
 	if h.id() != s.id || !validKind(h.kind()) || h.kind() > MaxKind || h.length() > MaxPayload {
 		return 0, nil, ErrNoRecord
 	}
 	length := int(h.length())
-	got := copy(dst[base:base+want], dst[base+recordHeaderBytes:base+n])
-	if got < length {
-		dst = grown(dst[:base+got], length-got)
-		n, err := file.ReadAt(dst[base+got:base+length], off+recordHeaderBytes+int64(got))
-		if n < length-got {
+	if off+recordBytes(length) > s.written.Load() {
+		return 0, nil, &DamageError{s.path, off, fmt.Sprintf("length %d goes beyond the end of the log", length)}
+	}
+	first := min(length, n-recordHeaderBytes)
+	dst = append(dst, buf[recordHeaderBytes:][:first]...)
+	if first < length {
+		dst = grown(dst, length-first)
+		rest := dst[base+first:]
+		n, err := file.ReadAt(rest, off+recordHeaderBytes+int64(first))
+		if n < len(rest) {
 			return 0, nil, damageOr(err, s, off, "the file ends in the record")
 		}
 	}
-	payload := dst[base : base+length]
-	if !h.intact(payload, off) {
+	if !h.intact(dst[base:], off) {
 		return 0, nil, &DamageError{s.path, off, "the checksum is wrong"}
 	}
-	return h.kind(), dst[:base+length], nil
+	return h.kind(), dst, nil
 }
 
 func damageOr(err error, s *segment, off int64, detail string) error {
