@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -162,24 +163,37 @@ func (l *Log) nameSegment(from string, id uint32) (*segment, error) {
 }
 
 // recycled takes a pruned segment, gives it the header of segment id, and
-// returns where it is and how large; or no path where there is none.
+// returns where it is and how large; or no path where there is none. Those that
+// are too small go: they would keep others out.
 func (l *Log) recycled(id uint32, size int64) (path string, _ int64, _ error) {
 	l.mu.Lock()
-	for i, r := range l.recycle {
-		if r.size >= size {
-			path, size = r.path, r.size
-			l.recycle = append(l.recycle[:i:i], l.recycle[i+1:]...)
-			l.stats.Recycled++
-			break
-		}
+	small := slices.Clone(l.recycle)
+	small = slices.DeleteFunc(small, func(r recyclable) bool { return r.size >= size })
+	l.recycle = slices.DeleteFunc(l.recycle, func(r recyclable) bool { return r.size < size })
+	if len(l.recycle) > 0 {
+		path, size = l.recycle[0].path, l.recycle[0].size
+		l.recycle = slices.Delete(l.recycle, 0, 1)
+		l.stats.Recycled++
 	}
 	l.mu.Unlock()
+	for _, r := range small {
+		l.fsys.Remove(r.path) // else the next Open finds it
+	}
 	if path == "" {
 		return "", size, nil
 	}
+	if err := l.rewriteHeader(path, id); err != nil {
+		l.fsys.Remove(path)
+		return "", 0, err
+	}
+	return path, size, nil
+}
+
+// rewriteHeader gives the file of a pruned segment another id, durably.
+func (l *Log) rewriteHeader(path string, id uint32) error {
 	f, err := vfs.Classed(l.fsys, vfs.ZeroFill).OpenReadWrite(path)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	var header [headerBytes]byte
 	encodeSegmentHeader(header[:], id)
@@ -187,7 +201,7 @@ func (l *Log) recycled(id uint32, size int64) (path string, _ int64, _ error) {
 	if err == nil {
 		err = f.SyncData()
 	}
-	return path, size, errors.Join(err, f.Close())
+	return errors.Join(err, f.Close())
 }
 
 // fillBytes is one step of a fill: short enough not to hold up the syncs of

@@ -39,6 +39,11 @@ func (l *Log) truncate(lsn LSN) error {
 	if err := l.checkStart(lsn); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	if l.spare == nil { // one that is soon made: the caller waits for it
+		l.nextSize = l.o.FirstBytes
+	}
+	l.mu.Unlock()
 	if err := l.makeSpare(nil); err != nil {
 		return err
 	}

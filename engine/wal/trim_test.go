@@ -103,3 +103,78 @@ func TestWhatCouldNotBeWrittenCanStillBeRead(t *testing.T) {
 		}
 	}
 }
+
+// Who truncates waits for the next segment. A full one for each cut would be
+// slow to make, and mostly empty.
+func TestTruncateWithoutASpareMakesASmallSegment(t *testing.T) {
+	o := Options{FirstBytes: minSegmentBytes, SegmentBytes: 1 << 20, Fill: FillZero}
+	m := newDir(t)
+	l, _ := mustOpen(t, m, o)
+	for i := range 12 {
+		mustAppend(t, l, 1, payload(i, 100))
+		r := mustAppend(t, l, 1, "cut off")
+		if err := l.Truncate(r.lsn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range l.Segments() {
+		if s.Size > 2*o.FirstBytes {
+			t.Errorf("%d bytes for one record", s.Size)
+		}
+	}
+	mustClose(t, l)
+}
+
+// A file that is too small to be written again must not take the place of
+// others: one that grew as it was written is a bit smaller than it was to be.
+func TestAFileThatIsTooSmallIsNotKeptForever(t *testing.T) {
+	x := &life{t: t, m: newDir(t), o: Options{SegmentBytes: 2 * minSegmentBytes, FirstBytes: 2 * minSegmentBytes, Recycle: 1, Fill: FillNone}}
+	x.open()
+	for range 2 {
+		x.buffer(3000, 3000, 3000, 3000, 3000, 3000) // leaves some of each segment
+	}
+	x.prune(len(x.r) - 1)
+	if len(x.l.recycle) != 1 {
+		t.Fatal(x.l.recycle)
+	}
+	x.close()
+	x.open()
+	for range 4 {
+		x.buffer(3000, 3000, 3000, 3000, 3000, 3000)
+		x.prune(len(x.r) - 1)
+	}
+	if n := x.l.Stats().Recycled; n == 0 {
+		t.Errorf("none was recycled, %+v is kept", x.l.recycle)
+	}
+	kept := map[string]bool{}
+	for _, r := range x.l.recycle {
+		kept[r.path] = true
+	}
+	for name := range readFiles(t, x.m) {
+		if strings.HasPrefix(name, recyclePrefix) && !kept[dir+"/"+name] {
+			t.Errorf("%s is nobody's", name)
+		}
+	}
+	x.close()
+}
+
+func TestAFileThatCannotBeWrittenAgainIsNotLeftBehind(t *testing.T) {
+	m := newDir(t)
+	f := vfs.NewFault(m)
+	l, _ := mustOpen(t, f, Options{SegmentBytes: minSegmentBytes, Recycle: 1, Fill: FillZero})
+	waitForSpare(l)
+	for i := range 3 {
+		mustAppend(t, l, 1, payload(i, 3000))
+	}
+	if err := l.Prune(l.End()); err != nil || len(l.recycle) != 1 {
+		t.Fatal(err, l.recycle)
+	}
+	f.Set(parse(t, "write recycle-*.tmp error=EIO")...)
+	if err := l.makeSpare(nil); !errors.Is(err, vfs.ErrInjected) {
+		t.Fatal(err)
+	}
+	if names, err := m.List(dir); err != nil || len(names) != 1 {
+		t.Errorf("left behind: %v, %v", names, err)
+	}
+	mustClose(t, l)
+}
