@@ -170,7 +170,7 @@ type Stats struct {
 	Stretched     uint64 // records put behind a segment's end, the next not being ready
 
 	Segments  int   // now
-	BytesLive int64 // now: from the first segment's records to the end
+	BytesLive int64 // now: in all segments, but those before Options.From
 	Buffered  int   // now: bytes appended that no write has taken yet
 }
 

@@ -94,8 +94,9 @@
 //
 // All are in background.go, begin in Open, end with stop, and Close waits for
 // them: keepSpare makes the next segment when an eighth of the current one is
-// full; drainBuffer writes what nobody waits for; two flushers lead the groups
-// where many wait, or always (Options.Commit). A log that is read only has none.
+// full, as fast as the log advances, or at once where Truncate waits for it;
+// drainBuffer writes what nobody waits for; two flushers lead the groups if
+// Options.Commit wants them. A log that is read only has none.
 //
 // # Use
 //
@@ -105,7 +106,9 @@
 //   - An engine whose log is its data (hash) keeps the LSN of each record in its
 //     index, reads by ReadAt, and prunes what it has copied forward.
 //   - A Raft log keeps LSNs by index, cuts a conflicting suffix with Truncate,
-//     and prunes below a snapshot.
+//     and prunes below a snapshot. Truncate cuts all that is behind, whosever
+//     it is: where many groups share a log, a cut of one of them is a record
+//     that says so, and what the slowest needs is appended again before Prune.
 //
 // It does not lock the directory, compress, encrypt, replicate, number records
 // (LSNs have gaps), or find a record by anything but its LSN; and it does not

@@ -31,12 +31,14 @@ type Options struct {
 	Commit Commit
 
 	// BufferBytes is how much may be appended before it is handed to the
-	// kernel without anybody waiting for it; 0 means 1 MiB.
+	// kernel without anybody waiting for it; 0 means 1 MiB. Append waits where
+	// it is twice as much.
 	BufferBytes int
 
 	// AlignBytes, if not 0, pads each write to a multiple of it (a power of
-	// two up to 4096), so that no block is written twice. It costs space, and
-	// buys safety on devices that tear a block that was durable before.
+	// two up to 4096), so that no block is written twice, but for the one in
+	// which Truncate cuts or a recovered log ended. It costs space, and buys
+	// safety on devices that tear a block that was durable before.
 	AlignBytes int
 
 	// Direct writes past the page cache, each write durable by itself
