@@ -24,6 +24,10 @@ func (x *Index) Lock(hash uint64) Lock {
 	return Lock{x: x, s: s, code: c}
 }
 
+// For is the lock for another hash with the same LockOrder: who holds one
+// holds all of them. Only one of them is to be unlocked.
+func (l Lock) For(hash uint64) Lock { return Lock{x: l.x, s: l.s, code: codeOf(hash)} }
+
 // Unlock ends the lock. It may split a few buckets, for the inserts before.
 func (l Lock) Unlock() {
 	unreported := l.s.keys.Load() - l.s.reported
