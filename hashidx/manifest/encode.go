@@ -1,0 +1,101 @@
+package manifest
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/kvbench/kvbench/engine/wal"
+)
+
+// encode appends the fields of an edit.
+func (e *Edit) encode(p []byte) []byte {
+	if e.Seed != 0 {
+		p = binary.LittleEndian.AppendUint64(append(p, fieldSeed), e.Seed)
+	}
+	for _, n := range e.Drop {
+		p = binary.LittleEndian.AppendUint16(append(p, fieldDrop), n)
+	}
+	for _, s := range e.Add {
+		p = s.encode(append(p, fieldAdd))
+	}
+	for _, s := range e.Change {
+		p = s.encode(append(p, fieldChange))
+	}
+	if e.From != 0 {
+		p = binary.LittleEndian.AppendUint64(append(p, fieldFrom), uint64(e.From))
+	}
+	if e.Snapshot != nil {
+		p = binary.LittleEndian.AppendUint64(append(p, fieldSnapshot), uint64(e.Snapshot.Covers))
+		p = append(append(p, uint8(len(e.Snapshot.Name))), e.Snapshot.Name...)
+	}
+	return p
+}
+
+func (s Segment) encode(p []byte) []byte {
+	p = binary.LittleEndian.AppendUint16(p, s.Number)
+	hinted := uint8(0)
+	if s.Hinted {
+		hinted = 1
+	}
+	p = append(p, uint8(s.Log), hinted)
+	p = binary.LittleEndian.AppendUint32(p, s.ID)
+	p = binary.LittleEndian.AppendUint64(p, uint64(s.Bytes))
+	p = binary.LittleEndian.AppendUint64(p, uint64(s.Live))
+	p = binary.LittleEndian.AppendUint64(p, s.Lowest)
+	return append(p, 0, 0, 0, 0)
+}
+
+// decodeEdit is the inverse of encode. It checks the form only.
+func decodeEdit(p []byte) (Edit, error) {
+	var e Edit
+	for len(p) > 0 {
+		var body []byte
+		tag := p[0]
+		size := map[uint8]int{
+			fieldSeed: 8, fieldAdd: segmentBytes, fieldDrop: 2,
+			fieldChange: segmentBytes, fieldFrom: 8, fieldSnapshot: 9,
+		}[tag]
+		if size == 0 {
+			return e, fmt.Errorf("field of unknown kind %d", tag)
+		}
+		if tag == fieldSnapshot && len(p) > size {
+			size += int(p[size])
+		}
+		if len(p) < 1+size {
+			return e, fmt.Errorf("field of kind %d has %d bytes, want %d", tag, len(p)-1, size)
+		}
+		body, p = p[1:][:size], p[1+size:]
+		if err := e.decodeField(tag, body); err != nil {
+			return e, err
+		}
+	}
+	return e, nil
+}
+
+func (e *Edit) decodeField(tag uint8, body []byte) error {
+	switch tag {
+	case fieldSeed:
+		e.Seed = binary.LittleEndian.Uint64(body)
+	case fieldDrop:
+		e.Drop = append(e.Drop, binary.LittleEndian.Uint16(body))
+	case fieldFrom:
+		e.From = wal.LSN(binary.LittleEndian.Uint64(body))
+	case fieldSnapshot:
+		e.Snapshot = &Snapshot{Name: string(body[9:]), Covers: wal.LSN(binary.LittleEndian.Uint64(body))}
+	case fieldAdd, fieldChange:
+		f := (*segmentField)(body)
+		if f.hinted() > 1 || f.reserved() != 0 {
+			return fmt.Errorf("segment %d: hinted is %d, reserved is %d", f.number(), f.hinted(), f.reserved())
+		}
+		s := Segment{
+			Number: f.number(), Log: Log(f.log()), ID: f.id(), Hinted: f.hinted() == 1,
+			Bytes: int64(f.bytes()), Live: int64(f.live()), Lowest: f.lowest(),
+		}
+		if tag == fieldAdd {
+			e.Add = append(e.Add, s)
+		} else {
+			e.Change = append(e.Change, s)
+		}
+	}
+	return nil
+}
