@@ -1,0 +1,60 @@
+package hashidx
+
+import (
+	"fmt"
+
+	"github.com/kvbench/kvbench/engine"
+)
+
+const (
+	name   = "hash"
+	format = 1
+)
+
+func marker() engine.Marker { return engine.Marker{Engine: name, Format: format} }
+
+// Driver returns the driver of the hash engine.
+func Driver() engine.Driver {
+	return engine.Driver{
+		Name:     name,
+		Family:   engine.FamilyHash,
+		Title:    "a log of all writes, and an index of it in memory",
+		Settings: describe(),
+		Open:     open,
+	}
+}
+
+func describe() []engine.Setting {
+	return []engine.Setting{
+		engine.DurabilityOption(engine.OS, caps().Durabilities),
+		engine.NoCacheBytes("what is not in the tail is read from files; see tail_bytes"),
+		engine.ReadOnlyOption(),
+		{
+			Name: "segment_bytes", Kind: engine.SizeSetting, Default: "64m", Min: 8 << 10, Max: 2 << 30,
+			Effect: "size of the log's files; there are at most 65535 of them",
+		},
+		{
+			Name: "tail_bytes", Kind: engine.SizeSetting, Default: "64m", Min: 16 << 10,
+			Effect: "memory for a copy of what was written last, which is read without a file",
+		},
+	}
+}
+
+type settings struct {
+	Durability   engine.Durability `setting:"durability"`
+	ReadOnly     bool              `setting:"read_only"`
+	SegmentBytes int64             `setting:"segment_bytes"`
+	TailBytes    int64             `setting:"tail_bytes"`
+}
+
+func open(dir string, given map[string]string, env engine.Env) (engine.Engine, error) {
+	var s settings
+	if _, err := engine.Decode(describe(), given, &s); err != nil {
+		return nil, fmt.Errorf("open hash: %w", err)
+	}
+	e, err := openStore(dir, s, env.WithDefaults())
+	if err != nil {
+		return nil, fmt.Errorf("open hash: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,85 @@
+package hashidx
+
+import (
+	"sync/atomic"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/hashidx/record"
+)
+
+// counters count what callers ask for, in parts that different keys mostly do
+// not share, so that processors do not wait for each other's cache lines.
+type counters struct{ parts []counted }
+
+const countedParts = 64
+
+type counted struct {
+	gets, puts, deletes, scans, batches, bytesIn, bytesOut atomic.Uint64
+	_                                                      uint64 // a cache line each
+}
+
+func newCounters() counters { return counters{make([]counted, countedParts)} }
+
+// of returns the part for a hash.
+func (c *counters) of(hash uint64) *counted { return &c.parts[hash>>32%countedParts] }
+
+// wrote counts an op, of so many bytes of key and value.
+func (c *counted) wrote(kind record.Kind, bytes int) {
+	if kind == record.Delete {
+		c.deletes.Add(1)
+	} else {
+		c.puts.Add(1)
+	}
+	c.bytesIn.Add(uint64(bytes))
+}
+
+// Metrics implements engine.Engine.
+func (e *store) Metrics(m *engine.Metrics) {
+	var gets, puts, deletes, scans, batches, bytesIn, bytesOut uint64
+	for i := range e.counts.parts {
+		c := &e.counts.parts[i]
+		gets += c.gets.Load()
+		puts += c.puts.Load()
+		deletes += c.deletes.Load()
+		scans += c.scans.Load()
+		batches += c.batches.Load()
+		bytesIn += c.bytesIn.Load()
+		bytesOut += c.bytesOut.Load()
+	}
+	m.User = engine.UserMetrics{
+		Gets: engine.Known(gets), Puts: engine.Known(puts), Deletes: engine.Known(deletes),
+		Scans: engine.Known(scans), Batches: engine.Known(batches),
+		BytesIn: engine.Known(bytesIn), BytesOut: engine.Known(bytesOut),
+	}
+	log := e.log.Stats()
+	m.Log = engine.LogMetrics{
+		BytesIn: engine.Known(log.BytesIn), BytesWritten: engine.Known(log.BytesWritten),
+		BytesZeroed: engine.Known(log.BytesZeroed), Syncs: engine.Known(log.Syncs),
+		Groups: engine.Known(log.Writes), SyncTime: engine.Known(uint64(log.SyncTime)),
+		SyncsAvoided: engine.Known(log.SyncsShared),
+	}
+	reads := e.counting.Counts(vfs.Data)
+	m.Read.IOs = engine.Known(reads.Reads)
+	m.Read.IOBytes = engine.Known(reads.ReadBytes)
+	m.Space.Files = engine.Known(uint64(log.Segments))
+	m.Health.CorruptionFound = engine.Known(e.corruptions.Load())
+	m.Health.RecoveryTime = engine.Known(uint64(e.recovery))
+	m.Health.RecoveryBytes = engine.Known(uint64(e.recovered))
+	e.memoryMetrics(m)
+}
+
+// memoryMetrics are those of what Close frees.
+func (e *store) memoryMetrics(m *engine.Metrics) {
+	g := e.domain.Pin()
+	defer g.Unpin()
+	if e.closed.Load() {
+		return
+	}
+	bytes := uint64(e.index.Bytes())
+	m.Memory.Index = engine.Known(bytes)
+	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()))
+	if !e.expiring.Load() { // else some of them may be absent by now
+		m.Space.LiveKeys = engine.Known(uint64(e.index.Len()))
+	}
+}

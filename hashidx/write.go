@@ -1,0 +1,212 @@
+package hashidx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/wal"
+	"github.com/kvbench/kvbench/hashidx/index"
+	"github.com/kvbench/kvbench/hashidx/record"
+)
+
+// The kinds of records in the log.
+const (
+	oneOp   = 1 // a frame
+	manyOps = 2 // frames, one behind the other: a batch
+)
+
+// Put implements engine.Engine.
+func (e *store) Put(key, value []byte, d engine.Durability) error {
+	return e.write(&record.Op{Kind: record.Put, Key: key, Value: value}, d)
+}
+
+// PutTTL implements engine.Expirer. Times beyond what nanoseconds since 1970
+// can say become the nearest that they can.
+func (e *store) PutTTL(key, value []byte, expire time.Time, d engine.Durability) error {
+	return e.write(&record.Op{Kind: record.PutExpiring, Key: key, Value: value, Expire: nanoseconds(expire)}, d)
+}
+
+func nanoseconds(t time.Time) int64 {
+	const most = math.MaxInt64 / int64(time.Second)
+	switch s := t.Unix(); {
+	case s >= most:
+		return math.MaxInt64
+	case s <= -most:
+		return math.MinInt64
+	}
+	return t.UnixNano()
+}
+
+// Delete implements engine.Engine. An absent key is logged too: that it is
+// absent may not be durable yet.
+func (e *store) Delete(key []byte, d engine.Durability) error {
+	return e.write(&record.Op{Kind: record.Delete, Key: key}, d)
+}
+
+// write logs an op and performs it, in one step for other writers of the key:
+// per key the order of the log is that of the index.
+func (e *store) write(op *record.Op, d engine.Durability) error {
+	level, err := e.caps.Durabilities.Resolve(d, e.level)
+	if err == nil {
+		err = e.caps.CheckKey(op.Key)
+	}
+	if err == nil {
+		err = e.caps.CheckValue(op.Value)
+	}
+	if err != nil {
+		return err
+	}
+	s := e.scratch()
+	s.buf = record.Append(s.buf[:0], op)
+	g := e.domain.Pin()
+	lsn, err := e.commit(op, s.buf)
+	if err == nil {
+		err = e.trim(lsn)
+	}
+	g.Unpin()
+	e.release(s)
+	if err != nil {
+		return err
+	}
+	e.counts.of(e.hash(op.Key)).wrote(op.Kind, len(op.Key)+len(op.Value))
+	return e.wait(lsn, level)
+}
+
+// commit logs an op, whose frame is given, and performs it. The caller is
+// pinned.
+func (e *store) commit(op *record.Op, frame []byte) (wal.LSN, error) {
+	if err := e.writable(); err != nil {
+		return 0, err
+	}
+	l := e.index.Lock(e.hash(op.Key))
+	defer l.Unlock()
+	old, err := e.placeIn(l, op.Key)
+	if err != nil {
+		return 0, err
+	}
+	lsn, seg, off, err := e.append(oneOp, frame)
+	if err != nil {
+		return 0, err
+	}
+	if err := e.move(l, old, placeOf(seg, off), op.Kind); err != nil {
+		return 0, e.fail("index an op", err)
+	}
+	return lsn, nil
+}
+
+// placeIn finds the place of a key whose lock is held; 0 if it has none.
+func (e *store) placeIn(l index.Lock, key []byte) (uint64, error) {
+	var s *scratch
+	place, _, _, err := e.find(l.Find(), key, &s)
+	e.release(s)
+	return place, err
+}
+
+// append logs a record and copies it to the tail. off is where its payload is
+// in the segment. An error has ended all writing.
+func (e *store) append(kind uint8, payload []byte) (lsn wal.LSN, seg *segment, off int64, err error) {
+	lsn, err = e.log.Append(kind, payload)
+	if err != nil {
+		return 0, nil, 0, e.fail("append to the log", err)
+	}
+	off = lsn.Offset() + wal.PayloadOffset
+	seg, err = e.segments.of(lsn.Segment(), 0)
+	if err == nil {
+		err = e.tail.put(seg, off, payload)
+	}
+	if err != nil {
+		return 0, nil, 0, e.fail("append to the log", err)
+	}
+	return lsn, seg, off, nil
+}
+
+// move makes the index say where a key's op is: the key's lock is held, and
+// its place was old, or none if that is 0.
+func (e *store) move(l index.Lock, old, place uint64, kind record.Kind) error {
+	if kind == record.PutExpiring {
+		e.expiring.Store(true)
+	}
+	switch {
+	case kind == record.Delete:
+		if old != 0 {
+			l.Delete(old)
+		}
+	case old != 0:
+		l.Replace(old, place)
+	default:
+		return l.Insert(place)
+	}
+	return nil
+}
+
+// trim gives memory of the tail back.
+func (e *store) trim(lsn wal.LSN) error {
+	err := e.tail.trim(lsn, func(at wal.LSN) error { return e.log.Wait(context.Background(), at, wal.Written) })
+	if err != nil {
+		return e.fail("write the log", err)
+	}
+	return nil
+}
+
+// wait returns when the record at lsn has survived what level says.
+func (e *store) wait(lsn wal.LSN, level engine.Durability) error {
+	var err error
+	switch level {
+	case engine.OS:
+		err = e.log.Wait(context.Background(), lsn, wal.Written)
+	case engine.Sync:
+		err = e.log.Wait(context.Background(), lsn, wal.Durable)
+	}
+	if err != nil {
+		return e.fail("wait for the log", err)
+	}
+	return nil
+}
+
+// Sync implements engine.Engine.
+func (e *store) Sync() error {
+	if e.closed.Load() {
+		return engine.ErrClosed
+	}
+	if e.readOnly {
+		return nil
+	}
+	if err := e.writable(); err != nil {
+		return err
+	}
+	if err := e.log.Sync(); err != nil {
+		return e.fail("sync the log", err)
+	}
+	return nil
+}
+
+// writable says why nothing can be written.
+func (e *store) writable() error {
+	if e.closed.Load() {
+		return engine.ErrClosed
+	}
+	if e.readOnly {
+		return engine.ErrReadOnly
+	}
+	if p := e.failure.Load(); p != nil {
+		return fmt.Errorf("%w: %w", engine.ErrReadOnly, *p)
+	}
+	return nil
+}
+
+// fail ends all writing and returns why. The first failure stays.
+func (e *store) fail(what string, err error) error {
+	if errors.Is(err, wal.ErrClosed) {
+		return engine.ErrClosed
+	}
+	err = fmt.Errorf("%s: %w", what, err)
+	if e.failure.CompareAndSwap(nil, &err) {
+		e.env.Log.Error("no more writes", "dir", e.home.Dir, "error", err)
+		return err
+	}
+	return fmt.Errorf("%w: %w", engine.ErrReadOnly, *e.failure.Load())
+}
