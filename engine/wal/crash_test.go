@@ -63,7 +63,7 @@ func during(t *testing.T, short time.Duration, f func(seed uint64)) {
 }
 
 func randomOptions(r *rand.Rand) Options {
-	return Options{
+	o := Options{
 		SegmentBytes: int64(2+r.IntN(4)) * headerBytes,
 		Fill:         Fill(r.IntN(4)),
 		Recycle:      r.IntN(3),
@@ -72,6 +72,10 @@ func randomOptions(r *rand.Rand) Options {
 		AlignBytes:   []int{0, 0, 512, 4096}[r.IntN(4)],
 		Direct:       r.IntN(5) == 0,
 	}
+	if r.IntN(6) == 0 { // large enough for the fill to go on in steps
+		o.SegmentBytes, o.FirstBytes, o.Fill = 3*fillBytes, 2*fillBytes, FillZero
+	}
+	return o
 }
 
 func TestACrashAtEveryPointLeavesAPrefixWithAllThatWasDurable(t *testing.T) {

@@ -53,7 +53,9 @@ type Options struct {
 	From LSN
 
 	// Complete says that nothing was ever pruned, so that a missing beginning
-	// is damage. Without From and Complete it is taken for pruned.
+	// is damage. Without From and Complete it is taken for pruned. A directory
+	// without any segment is a new log all the same: that one was there before
+	// is for the caller to know.
 	Complete bool
 
 	// ReadOnly delivers the records and changes nothing. Only ReadAt, Segments
