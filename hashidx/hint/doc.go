@@ -26,7 +26,7 @@
 // # When a tombstone may go
 //
 // Filter.MayHold never says no where there is an op. It says yes for nothing
-// in about 1 of 500 hashes, and also where the segment begins below the
+// in about 1 of 170 hashes, and also where the segment begins below the
 // sequence and has an op of that hash above it. Either keeps a tombstone for
 // longer than it need be.
 //

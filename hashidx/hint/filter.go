@@ -8,7 +8,7 @@ import (
 // A Filter answers whether a segment may hold a hash. It is a split-block Bloom
 // filter (Putze, Sanders, Singler 2007): the hash chooses a block of 8 words of
 // 32 bits, and sets a bit in each. 12 bits per op answer yes for about 1 of
-// 500 hashes that are not there.
+// 170 hashes that are not there.
 type Filter struct {
 	lowest uint64
 	words  []byte // 32 bytes per block

@@ -106,8 +106,8 @@ func (w *Writer) Finish() error {
 			w.err = fmt.Errorf("finish hint %s: %w", w.segment.Name(), err)
 		}
 	}
-	if w.err != nil {
-		return errors.Join(w.err, w.Abort())
+	if err := w.err; err != nil {
+		return errors.Join(err, w.Abort())
 	}
 	return nil
 }
