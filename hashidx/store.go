@@ -87,7 +87,7 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 	}
 	e.scratches.New = func() any { return new(scratch) }
 	e.tail = newTail(e.domain, s.TailBytes)
-	if e.index, err = index.New(index.Options{Domain: e.domain, HugePages: true}); err == nil {
+	if e.index, err = index.New(index.Options{Domain: e.domain, HugePages: s.HugePages}); err == nil {
 		err = e.recover(s)
 	}
 	if err != nil {

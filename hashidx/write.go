@@ -60,10 +60,11 @@ func (e *store) write(op *record.Op, d engine.Durability) error {
 	if err != nil {
 		return err
 	}
+	hash := e.hash(op.Key)
 	s := e.scratch()
 	s.buf = record.Append(s.buf[:0], op)
 	g := e.domain.Pin()
-	lsn, err := e.commit(op, s.buf)
+	lsn, err := e.commit(hash, op, s.buf)
 	if err == nil {
 		err = e.trim(lsn)
 	}
@@ -72,17 +73,17 @@ func (e *store) write(op *record.Op, d engine.Durability) error {
 	if err != nil {
 		return err
 	}
-	e.counts.of(e.hash(op.Key)).wrote(op.Kind, len(op.Key)+len(op.Value))
+	e.counts.of(hash).wrote(op.Kind, len(op.Key)+len(op.Value))
 	return e.wait(lsn, level)
 }
 
-// commit logs an op, whose frame is given, and performs it. The caller is
+// commit logs an op, whose hash and frame are given, and performs it. The caller is
 // pinned.
-func (e *store) commit(op *record.Op, frame []byte) (wal.LSN, error) {
+func (e *store) commit(hash uint64, op *record.Op, frame []byte) (wal.LSN, error) {
 	if err := e.writable(); err != nil {
 		return 0, err
 	}
-	l := e.index.Lock(e.hash(op.Key))
+	l := e.index.Lock(hash)
 	defer l.Unlock()
 	old, err := e.placeIn(l, op.Key)
 	if err != nil {
