@@ -277,10 +277,10 @@ func TestACrashLeavesWhatWasAcknowledgedAndMaybeOneMore(t *testing.T) {
 		m := newDir(t)
 		n, seed := -1, uint64(1)
 		m.Watch(func(p vfs.Point) {
-			for what, crashed := range m.Crashes(seed, 12) {
+			for what, crashed := range m.Crashes(seed, 6) {
 				check(t, p.Op+" "+what, crashed, n)
 			}
-			seed += 12
+			seed += 6
 		})
 		if _, err := history(m, long, func(k int) { n = k }); err != nil {
 			t.Fatal(err)
@@ -298,10 +298,10 @@ func TestACrashWhileOpeningLosesNothing(t *testing.T) {
 	m = put(t, append(full[:len(full)-frameBytes:len(full)-frameBytes], "torn tail"...))
 	seed := uint64(1)
 	m.Watch(func(p vfs.Point) {
-		for what, crashed := range m.Crashes(seed, 12) {
+		for what, crashed := range m.Crashes(seed, 6) {
 			check(t, p.Op+" "+what, crashed, len(edits()))
 		}
-		seed += 12
+		seed += 6
 	})
 	x, err := Open(m, dir)
 	if err != nil {
@@ -326,7 +326,7 @@ func TestAFailureStopsTheManifestAndLosesNothing(t *testing.T) {
 					}
 					break
 				}
-				for what, crashed := range m.Crashes(nth, 8) {
+				for what, crashed := range m.Crashes(nth, 4) {
 					check(t, what, crashed, n)
 				}
 			}

@@ -391,16 +391,31 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
+func newIndex(b *testing.B, keys int) *index.Index {
+	b.Helper()
+	x, err := index.New(index.Options{Domain: epoch.NewDomain(), Keys: keys})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return x
+}
+
 func BenchmarkLoad(b *testing.B) {
 	const n = 2_000_000
-	m := put(b, file(b, image(n)))
+	m, from := newDir(b), newIndex(b, n)
+	if err := from.Load(image(n)); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := Write(m, dir, name, head, from.Walk); err != nil {
+		b.Fatal(err)
+	}
+	if err := from.Close(); err != nil {
+		b.Fatal(err)
+	}
 	for _, workers := range []int{1, 2} {
 		b.Run(fmt.Sprintf("entries=%d/workers=%d", n, workers), func(b *testing.B) {
 			for b.Loop() {
-				x, err := index.New(index.Options{Domain: epoch.NewDomain(), Keys: n})
-				if err != nil {
-					b.Fatal(err)
-				}
+				x := newIndex(b, n)
 				r, err := Open(m, dir, name)
 				if err != nil {
 					b.Fatal(err)
