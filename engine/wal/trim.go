@@ -203,9 +203,10 @@ func (l *Log) discardOne(s *segment) error {
 type Segment struct {
 	ID    uint32
 	Path  string
-	Begin LSN   // of its first record
-	End   LSN   // behind its last; equal to Begin for one before Options.From
-	Size  int64 // as prepared, in bytes
+	Begin LSN    // of its first record
+	End   LSN    // behind its last; equal to Begin for one before Options.From
+	Size  int64  // as prepared, in bytes
+	Prev  uint32 // id of the segment that it goes on from; 0 for the first of all
 }
 
 // Segments describes the log, oldest segment first.
@@ -218,7 +219,7 @@ func (l *Log) Segments() []Segment {
 		if i == len(l.segments)-1 {
 			end = l.off
 		}
-		all[i] = Segment{s.id, s.path, lsnOf(s.id, headerBytes), lsnOf(s.id, end), s.size}
+		all[i] = Segment{s.id, s.path, lsnOf(s.id, headerBytes), lsnOf(s.id, end), s.size, s.link.prev}
 	}
 	return all
 }
