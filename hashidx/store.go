@@ -117,6 +117,10 @@ func (e *store) recover(s settings) error {
 		return err
 	}
 	e.log = log
+	if all := log.Segments(); len(all) > 0 && all[0].Prev != 0 {
+		// The log itself takes what is missing at its beginning for pruned.
+		return engine.Corrupt(wal.SegmentPath(dir, all[0].Prev), 0, "the file is missing", nil)
+	}
 	e.recovery = time.Since(start)
 	if end := log.End(); end != 0 {
 		// Where the log goes on in a segment that has been replayed, what is

@@ -221,3 +221,27 @@ func TestKeysWithOneHashAreToldApart(t *testing.T) {
 	wantValue(t, e, "a", "1")
 	wantValue(t, e, "b", "2")
 }
+
+func TestAMissingFirstSegmentIsDamage(t *testing.T) {
+	fsys := vfs.NewMem()
+	e := openIn(t, fsys, smallest())
+	for i := range 100 {
+		if err := e.Put(fmt.Appendf(nil, "key%d", i), []byte(valueOf(i)), engine.Default); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := e.log.Segments()[0].Path
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsys.Remove(first); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []string{"false", "true"} {
+		_, err := open("/db", map[string]string{"read_only": readOnly}, engine.Env{FS: fsys})
+		var c *engine.CorruptionError
+		if !errors.As(err, &c) || c.File != first {
+			t.Errorf("read_only=%s: %v, want that %s is missing", readOnly, err, first)
+		}
+	}
+}
