@@ -87,7 +87,7 @@ func (l *naiveLog) list() error {
 // replay reads a segment. Writing goes on in the last, behind its last record.
 func (l *naiveLog) replay(segment uint32, last bool, each func(uint64, []byte) error) error {
 	path := l.path(segment)
-	data, err := readFile(l.fsys, path)
+	data, err := vfs.ReadFile(l.fsys, path)
 	if err != nil {
 		return fmt.Errorf("read log: %w", err)
 	}

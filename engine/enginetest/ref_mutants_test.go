@@ -150,7 +150,7 @@ func (l unsyncedLog) Sync() error { return nil }
 
 // loadUnchecked does not look at the checksum.
 func loadUnchecked(fsys vfs.FS, path string) (snapshot, error) {
-	data, err := readFile(fsys, path)
+	data, err := vfs.ReadFile(fsys, path)
 	if err != nil || len(data) < snapshotHeader {
 		return loadSnapshot(fsys, path)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -95,7 +94,7 @@ func writeFile(fsys vfs.FS, path string, data []byte) error {
 
 // loadSnapshot reads the snapshot; without one, that of an empty engine.
 func loadSnapshot(fsys vfs.FS, path string) (snapshot, error) {
-	data, err := readFile(fsys, path)
+	data, err := vfs.ReadFile(fsys, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return snapshot{data: map[string][]byte{}}, nil
 	}
@@ -103,23 +102,6 @@ func loadSnapshot(fsys vfs.FS, path string) (snapshot, error) {
 		return snapshot{}, fmt.Errorf("read snapshot: %w", err)
 	}
 	return decodeSnapshot(path, data)
-}
-
-func readFile(fsys vfs.FS, path string) ([]byte, error) {
-	f, err := fsys.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, size)
-	if _, err := f.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return data, nil
 }
 
 // verify opens the engine for reading, which reads all there is.

@@ -119,3 +119,27 @@ func TestAMappingShowsHolesAndOnlyWhatLiesInIt(t *testing.T) {
 		}
 	})
 }
+
+func TestReadFileReadsAllOrSaysWhyNot(t *testing.T) {
+	onEach(t, func(t *testing.T, fsys FS, dir string) {
+		for _, want := range []string{"", "all of it"} {
+			path := filepath.Join(dir, "f"+want)
+			f, err := fsys.Create(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Write([]byte(want)); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := ReadFile(fsys, path); string(got) != want || err != nil {
+				t.Errorf("%q, %v, want %q", got, err, want)
+			}
+		}
+		if _, err := ReadFile(fsys, filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {
+			t.Error("an absent file:", err)
+		}
+	})
+}

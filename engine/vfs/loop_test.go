@@ -49,7 +49,7 @@ func failures(t *testing.T, flaws tinyLog, rule Rule) (lost, states int) {
 	t.Helper()
 	check := func(l *tinyLog, m *Mem) {
 		for what, crashed := range m.Crashes(1, 3) {
-			data, err := readAll(crashed, "/log")
+			data, err := ReadFile(crashed, "/log")
 			if err != nil && l.acknowledged != "" || !strings.HasPrefix(string(data), l.acknowledged) {
 				lost++
 				t.Logf("%s: %q is acknowledged, %q is there, %v", what, l.acknowledged, data, err)

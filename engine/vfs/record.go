@@ -139,7 +139,7 @@ func (r *recording) adopt(inner FS, path string) error {
 	}
 	var data []byte
 	if err == nil {
-		data, err = readAll(inner, path)
+		data, err = ReadFile(inner, path)
 	}
 	if err != nil {
 		return fmt.Errorf("record what %s holds: %w", path, err)
@@ -149,23 +149,6 @@ func (r *recording) adopt(inner FS, path string) error {
 	r.files[path] = &recordedFile{id: r.count}
 	r.trace.Base = append(r.trace.Base, TraceOp{Kind: KindCreate, File: r.count, Path: path, Data: data})
 	return nil
-}
-
-func readAll(fsys FS, path string) ([]byte, error) {
-	f, err := fsys.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, size)
-	if n, err := f.ReadAt(data, 0); n < len(data) {
-		return nil, err
-	}
-	return data, nil
 }
 
 // adoptDir takes a directory that exists into the base, with its parents.

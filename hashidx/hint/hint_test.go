@@ -98,17 +98,8 @@ func read(fsys vfs.FS) ([]Op, *Filter, error) {
 
 func content(t testing.TB, fsys vfs.FS) []byte {
 	t.Helper()
-	f, err := fsys.Open(filepath.Join(dir, segment.Name()))
+	p, err := vfs.ReadFile(fsys, filepath.Join(dir, segment.Name()))
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := make([]byte, size)
-	if _, err := f.ReadAt(p, 0); err != nil {
 		t.Fatal(err)
 	}
 	return p

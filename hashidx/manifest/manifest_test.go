@@ -98,17 +98,8 @@ func history(fsys vfs.FS, long int, done func(n int)) (n int, err error) {
 
 func content(t testing.TB, fsys vfs.FS) []byte {
 	t.Helper()
-	f, err := fsys.Open(filepath.Join(dir, Name))
+	p, err := vfs.ReadFile(fsys, filepath.Join(dir, Name))
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := make([]byte, size)
-	if _, err := f.ReadAt(p, 0); err != nil {
 		t.Fatal(err)
 	}
 	return p

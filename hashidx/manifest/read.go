@@ -3,7 +3,6 @@ package manifest
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/kvbench/kvbench/engine"
@@ -24,17 +23,8 @@ func Read(fsys vfs.FS, dir string) (State, error) {
 }
 
 func read(fsys vfs.FS, path string) (*state, error) {
-	f, err := fsys.Open(path)
+	p, err := vfs.ReadFile(fsys, path)
 	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // read only: nothing to lose
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	p := make([]byte, size)
-	if n, err := f.ReadAt(p, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(p)) {
 		return nil, err
 	}
 	s, off, err := decode(p)

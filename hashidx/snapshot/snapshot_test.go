@@ -94,17 +94,8 @@ func read(fsys vfs.FS, workers int) ([]index.Entry, error) {
 
 func content(t testing.TB, fsys vfs.FS) []byte {
 	t.Helper()
-	f, err := fsys.Open(filepath.Join(dir, name))
+	p, err := vfs.ReadFile(fsys, filepath.Join(dir, name))
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := make([]byte, size)
-	if _, err := f.ReadAt(p, 0); err != nil {
 		t.Fatal(err)
 	}
 	return p
