@@ -12,7 +12,9 @@ import (
 //	frame   offset  size  field
 //	        0       4     crc       CRC-32C of all bytes of the frame after it
 //	        4       1     kind      1 put, 2 delete, 3 put that expires;
-//	                                128 is added where a sequence is carried
+//	                                64 is added where another key had the
+//	                                same index code when this was written,
+//	                                128 where a sequence is carried
 //	        5       1..3  key length, 1 to MaxKey
 //	        -       1..5  value length, 0 to MaxValue; 0 for a delete
 //	        -       8     expire    kind 3 only: nanoseconds since 1970, UTC
@@ -38,7 +40,9 @@ const (
 )
 
 const (
+	collidingFlag = 64
 	sequencedFlag = 128
+	flags         = collidingFlag | sequencedFlag
 
 	// MaxKey and MaxValue are the longest key and value in bytes.
 	MaxKey   = 64 << 10
@@ -67,6 +71,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // An Op is one change of one key. Decoded ones point into their frame.
 type Op struct {
 	Kind      Kind
+	Colliding bool // the index had an op of another key with the same code
 	Sequenced bool // Sequence is carried
 	Key       []byte
 	Value     []byte
@@ -79,6 +84,9 @@ type Op struct {
 func Append(dst []byte, op *Op) []byte {
 	start := len(dst)
 	kind := byte(op.Kind)
+	if op.Colliding {
+		kind |= collidingFlag
+	}
 	if op.Sequenced {
 		kind |= sequencedFlag
 	}
@@ -93,9 +101,21 @@ func Append(dst []byte, op *Op) []byte {
 	}
 	dst = append(dst, op.Key...)
 	dst = append(dst, op.Value...)
-	sum := crc32.Checksum(dst[start+crcBytes:], castagnoli)
-	binary.LittleEndian.PutUint32(dst[start:], sum)
+	sum(dst[start:])
 	return dst
+}
+
+// sum fills in the crc of a frame.
+func sum(frame []byte) {
+	binary.LittleEndian.PutUint32(frame, crc32.Checksum(frame[crcBytes:], castagnoli))
+}
+
+// MarkColliding makes the op of a frame a colliding one, in place: frame is
+// what one Append appended. That only the index knows, and only when the frame
+// is ready.
+func MarkColliding(frame []byte) {
+	frame[kindAt] |= collidingFlag
+	sum(frame)
 }
 
 // A header is what comes before the key, decoded.
@@ -111,7 +131,7 @@ func (h *header) decode(p []byte) error {
 		return ErrShort
 	}
 	h.kind = p[kindAt]
-	k := Kind(h.kind &^ sequencedFlag)
+	k := Kind(h.kind &^ flags)
 	if k < Put || k > PutExpiring {
 		return ErrKind
 	}
@@ -172,7 +192,8 @@ func Split(p []byte) (op Op, n int, err error) {
 	if n > len(p) {
 		return Op{}, 0, ErrShort
 	}
-	op.Kind = Kind(h.kind &^ sequencedFlag)
+	op.Kind = Kind(h.kind &^ flags)
+	op.Colliding = h.kind&collidingFlag != 0
 	end := h.size
 	if h.kind&sequencedFlag != 0 {
 		op.Sequenced = true

@@ -22,6 +22,8 @@ func examples() []Op {
 		{Kind: PutExpiring, Key: []byte("key"), Value: []byte("v"), Expire: 0x0102030405060708},
 		{Kind: PutExpiring, Key: []byte("old"), Value: []byte("v"), Expire: math.MinInt64, Sequenced: true, Sequence: 0x1112131415161718},
 		{Kind: Delete, Key: []byte("gone"), Value: []byte{}, Sequenced: true, Sequence: 1},
+		{Kind: Put, Colliding: true, Key: []byte("twin"), Value: []byte("v")},
+		{Kind: PutExpiring, Colliding: true, Key: []byte("k"), Value: []byte("v"), Expire: 1, Sequenced: true, Sequence: 2},
 	}
 }
 
@@ -82,6 +84,17 @@ func TestEveryChangedBitIsNoticed(t *testing.T) {
 	}
 }
 
+func TestMarkingAFrameIsEncodingTheMarkedOp(t *testing.T) {
+	for _, op := range examples() {
+		p := Append([]byte("before"), &op)
+		MarkColliding(p[len("before"):])
+		op.Colliding = true
+		if want := Append([]byte("before"), &op); !bytes.Equal(p, want) {
+			t.Errorf("marked %x, want %x", p, want)
+		}
+	}
+}
+
 // sign makes the crc right, so that only the field is wrong.
 func sign(p []byte) []byte {
 	binary.LittleEndian.PutUint32(p, crc32.Checksum(p[4:], castagnoli))
@@ -98,6 +111,9 @@ func TestEachFieldIsChecked(t *testing.T) {
 		{"no kind", make([]byte, 30), ErrKind},
 		{"kind 4", sign([]byte{0, 0, 0, 0, 4, 1, 0, 'k'}), ErrKind},
 		{"kind 0 with a sequence", sign(append([]byte{0, 0, 0, 0, 128, 1, 0}, make([]byte, 9)...)), ErrKind},
+		{"kind 4 with both flags", sign(append([]byte{0, 0, 0, 0, 196, 1, 0}, make([]byte, 9)...)), ErrKind},
+		{"kind 0 that collides", sign([]byte{0, 0, 0, 0, 64, 1, 0, 'k'}), ErrKind},
+		{"kind 32", sign([]byte{0, 0, 0, 0, 32 | 1, 1, 0, 'k'}), ErrKind},
 		{"no key", sign([]byte{0, 0, 0, 0, 1, 0, 1, 'v'}), ErrLength},
 		{"a key that is too long", sign([]byte{0, 0, 0, 0, 1, 0x81, 0x80, 4, 0, 'k'}), ErrLength},
 		{"a long form of a length", sign([]byte{0, 0, 0, 0, 1, 0x81, 0, 0, 'k'}), ErrLength},
