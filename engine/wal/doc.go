@@ -14,7 +14,7 @@
 //   - background.go: the goroutines; spares made ahead; Stats
 //   - segment.go: files, their names, how one is made or recycled
 //   - recover.go: Open: what is there, where the log ends, what is damage
-//   - scan.go: reading the records of one segment
+//   - scan.go: reading the records of one segment; Scan
 //   - resume.go: how a recovered log is made ready to be written
 //   - read.go: ReadAt
 //   - trim.go: Truncate, Prune, Segments

@@ -31,6 +31,7 @@ func FuzzScan(f *testing.F) {
 		}
 		im := &image{files: map[string][]byte{segmentName(id): p}}
 		want := im.entries(id)
+		checkScan(t, p, id, want)
 		in := &scanner{file: bytes.NewReader(p), id: id, off: headerBytes, size: int64(len(p))}
 		for {
 			off := in.off
@@ -58,6 +59,30 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("claimed %d of %d, %v", claimed, in.size, err)
 		}
 	})
+}
+
+// checkScan wants the callers' records up to a seal, or to what is no record.
+func checkScan(t *testing.T, p []byte, id uint32, log []entry) {
+	end := int64(headerBytes)
+	for i, e := range log {
+		if e.kind >= kindEnd || (e.end+7)&^7 > int64(len(p)) {
+			log = log[:i]
+			break
+		}
+		if end = (e.end + 7) &^ 7; e.kind == kindSeal {
+			log = log[:i]
+			break
+		}
+	}
+	var got []rec
+	in := &scanner{file: bytes.NewReader(p), id: id, off: headerBytes, size: int64(len(p))}
+	err := in.deliver("", int64(len(p)), func(r Record) error {
+		got = append(got, rec{r.LSN, r.Kind, string(r.Payload)})
+		return nil
+	})
+	if !slices.Equal(got, users(log)) || (err == nil) != (end == int64(len(p))) || err != nil && !errors.Is(err, ErrDamage) {
+		t.Fatalf("%d records, %v; want %v up to %d of %d", len(got), err, log, end, len(p))
+	}
 }
 
 func signAll(p []byte, id uint32) {

@@ -100,7 +100,7 @@ func (im *image) entries(id uint32) []entry {
 		if back := int64(h[13]) | int64(h[14])<<8 | int64(h[15])<<16; back != 1<<24-1 {
 			e.claim = LSN(id)<<32 | LSN(off-8*back)
 		}
-		if e.kind == 128 {
+		if e.kind == 128 && len(e.payload) == 12 {
 			if durable := binary.LittleEndian.Uint32([]byte(e.payload)[8:]); durable > 0 {
 				e.claim = max(e.claim, LSN(binary.LittleEndian.Uint32([]byte(e.payload)))<<32|LSN(durable))
 			}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+
+	"github.com/kvbench/kvbench/engine/vfs"
 )
 
 // Record is a record as it is delivered.
@@ -117,4 +120,77 @@ func (s *scanner) claimed(from, to int64) (durable int64, err error) {
 		off += recordBytes(len(payload))
 	}
 	return durable, nil
+}
+
+// Scan calls each with the callers' records of one segment that begin in
+// [from, to), in order; from is where a record begins, or 0 for the first.
+// Everything in [from, to) must be whole and to where a record ends: the
+// caller knows from Segments or by its own account that the log had it there.
+// Where that is not so it is a DamageError; what comes before has been
+// delivered. A missing file is fs.ErrNotExist, and an error of each is returned
+// as it is.
+//
+// No Log need be open. Where one is, everything in [from, to) must have been
+// Written, and the segment may not be pruned, dropped or truncated meanwhile.
+func Scan(fsys vfs.FS, dir string, id uint32, from, to int64, each func(Record) error) error {
+	path := SegmentPath(dir, id)
+	from = max(from, headerBytes)
+	if to < from || to > math.MaxUint32 {
+		return fmt.Errorf("scan log segment %s: from offset %d to %d, which is no part of it", path, from, to)
+	}
+	f, err := vfs.Classed(fsys, vfs.Log).Open(path)
+	if err != nil {
+		return fmt.Errorf("scan log segment: %w", err)
+	}
+	defer f.Close() // nothing was written
+	size, err := f.Size()
+	if err == nil {
+		err = checkHeader(f, path, id)
+	}
+	if err != nil {
+		return fmt.Errorf("scan log segment: %w", err)
+	}
+	f.Advise(vfs.Sequential, 0, 0)
+	in := &scanner{file: f, id: id, off: from, size: min(size, to)}
+	return in.deliver(path, to, each)
+}
+
+// checkHeader reads a segment's header.
+func checkHeader(f vfs.File, path string, id uint32) error {
+	var h segmentHeader
+	if n, err := f.ReadAt(h[:], 0); n < len(h) && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := h.check(id); err != nil {
+		return &DamageError{path, 0, err.Error()}
+	}
+	return nil
+}
+
+// deliver calls each with the callers' records up to offset to, where the last
+// must end.
+func (s *scanner) deliver(path string, to int64, each func(Record) error) error {
+	for s.off < to {
+		at := s.off
+		h, payload, why, err := s.next()
+		switch {
+		case err != nil:
+			return fmt.Errorf("scan log segment %s: %w", path, err)
+		case h == nil && why == whyEnd && s.size == to:
+			why = "there is no room for a record"
+		case h != nil && h.kind() == kindSeal && s.off < to:
+			h, why = nil, "the log goes on in another segment"
+		}
+		if h == nil {
+			why = fmt.Sprintf("%s, though the segment was whole to offset %d", why, to)
+			return fmt.Errorf("scan log segment: %w", &DamageError{path, at, why})
+		}
+		if h.kind() > MaxKind {
+			continue
+		}
+		if err := each(Record{lsnOf(s.id, at), h.kind(), payload}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
