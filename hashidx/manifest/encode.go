@@ -24,8 +24,12 @@ func (e *Edit) encode(p []byte) []byte {
 	if e.From != 0 {
 		p = binary.LittleEndian.AppendUint64(append(p, fieldFrom), uint64(e.From))
 	}
+	if e.ColdFrom != 0 {
+		p = binary.LittleEndian.AppendUint64(append(p, fieldColdFrom), uint64(e.ColdFrom))
+	}
 	if e.Snapshot != nil {
 		p = binary.LittleEndian.AppendUint64(append(p, fieldSnapshot), uint64(e.Snapshot.Covers))
+		p = binary.LittleEndian.AppendUint64(p, uint64(e.Snapshot.ColdCovers))
 		p = append(append(p, uint8(len(e.Snapshot.Name))), e.Snapshot.Name...)
 	}
 	return p
@@ -42,7 +46,8 @@ func (s Segment) encode(p []byte) []byte {
 	p = binary.LittleEndian.AppendUint64(p, uint64(s.Bytes))
 	p = binary.LittleEndian.AppendUint64(p, uint64(s.Live))
 	p = binary.LittleEndian.AppendUint64(p, s.Lowest)
-	return append(p, 0, 0, 0, 0)
+	p = binary.LittleEndian.AppendUint64(p, s.Highest)
+	return binary.LittleEndian.AppendUint64(p, s.Ops)
 }
 
 // decodeEdit is the inverse of encode. It checks the form only.
@@ -51,10 +56,7 @@ func decodeEdit(p []byte) (Edit, error) {
 	for len(p) > 0 {
 		var body []byte
 		tag := p[0]
-		size := map[uint8]int{
-			fieldSeed: 8, fieldAdd: segmentBytes, fieldDrop: 2,
-			fieldChange: segmentBytes, fieldFrom: 8, fieldSnapshot: 9,
-		}[tag]
+		size := fieldBytes(tag)
 		if size == 0 {
 			return e, fmt.Errorf("field of unknown kind %d", tag)
 		}
@@ -72,6 +74,22 @@ func decodeEdit(p []byte) (Edit, error) {
 	return e, nil
 }
 
+// fieldBytes is how many bytes follow a tag, but for the name of a snapshot; 0
+// if there is no such field.
+func fieldBytes(tag uint8) int {
+	switch tag {
+	case fieldSeed, fieldFrom, fieldColdFrom:
+		return 8
+	case fieldAdd, fieldChange:
+		return segmentBytes
+	case fieldDrop:
+		return 2
+	case fieldSnapshot:
+		return snapshotBytes
+	}
+	return 0
+}
+
 func (e *Edit) decodeField(tag uint8, body []byte) error {
 	switch tag {
 	case fieldSeed:
@@ -80,16 +98,23 @@ func (e *Edit) decodeField(tag uint8, body []byte) error {
 		e.Drop = append(e.Drop, binary.LittleEndian.Uint16(body))
 	case fieldFrom:
 		e.From = wal.LSN(binary.LittleEndian.Uint64(body))
+	case fieldColdFrom:
+		e.ColdFrom = wal.LSN(binary.LittleEndian.Uint64(body))
 	case fieldSnapshot:
-		e.Snapshot = &Snapshot{Name: string(body[9:]), Covers: wal.LSN(binary.LittleEndian.Uint64(body))}
+		e.Snapshot = &Snapshot{
+			Name:       string(body[snapshotBytes:]),
+			Covers:     wal.LSN(binary.LittleEndian.Uint64(body)),
+			ColdCovers: wal.LSN(binary.LittleEndian.Uint64(body[8:])),
+		}
 	case fieldAdd, fieldChange:
 		f := (*segmentField)(body)
-		if f.hinted() > 1 || f.reserved() != 0 {
-			return fmt.Errorf("segment %d: hinted is %d, reserved is %d", f.number(), f.hinted(), f.reserved())
+		if f.hinted() > 1 {
+			return fmt.Errorf("segment %d: hinted is %d", f.number(), f.hinted())
 		}
 		s := Segment{
 			Number: f.number(), Log: Log(f.log()), ID: f.id(), Hinted: f.hinted() == 1,
-			Bytes: int64(f.bytes()), Live: int64(f.live()), Lowest: f.lowest(),
+			Bytes: int64(f.bytes()), Live: int64(f.live()),
+			Lowest: f.lowest(), Highest: f.highest(), Ops: f.ops(),
 		}
 		if tag == fieldAdd {
 			e.Add = append(e.Add, s)

@@ -28,11 +28,12 @@ import (
 //
 //	field     size  bytes
 //	seed      9     1, seed 8
-//	add       37    2, segment 36
+//	add       49    2, segment 48
 //	drop      3     3, number 2
-//	change    37    4, segment 36
-//	from      9     5, LSN 8
-//	snapshot  10+n  6, LSN that it covers 8, n 1, name n
+//	change    49    4, segment 48
+//	from      9     5, LSN of hot 8
+//	snapshot  18+n  6, LSN of hot that it covers 8, of cold 8, n 1, name n
+//	coldfrom  9     7, LSN of cold 8
 //
 //	segment   offset  size  field
 //	          0       2     number    in places of the index; never 0
@@ -41,8 +42,9 @@ import (
 //	          4       4     id        in its log; never 0
 //	          8       8     bytes     of its file
 //	          16      8     live      bytes of live frames, as last heard
-//	          24      8     lowest    sequence of its ops
-//	          32      4     reserved  0
+//	          24      8     lowest    sequence of its ops, or lower
+//	          32      8     highest   sequence of its ops; 0 if not known
+//	          40      8     ops       how many it has
 //
 // A crash leaves any subset of what was not durable, which is the frame under
 // way and a mark before it. So the first frame that is not whole is the end.
@@ -60,9 +62,9 @@ import (
 const (
 	headerBytes   = 16
 	frameBytes    = 24
-	segmentBytes  = 36
+	segmentBytes  = 48
 	formatVersion = 1
-	maxPayload    = 8 << 20 // 65535 segments need 2.4 MB
+	maxPayload    = 8 << 20 // to add and change 65535 segments takes 6.4 MB
 	maxName       = 255
 
 	fieldSeed     = 1
@@ -71,6 +73,9 @@ const (
 	fieldChange   = 4
 	fieldFrom     = 5
 	fieldSnapshot = 6
+	fieldColdFrom = 7
+
+	snapshotBytes = 17 // and the name
 )
 
 var (
@@ -151,11 +156,12 @@ func appendFrame(p []byte, base int, sequence, durable uint64, payload []byte) [
 // segmentField is a segment in a payload.
 type segmentField [segmentBytes]byte
 
-func (s *segmentField) number() uint16   { return binary.LittleEndian.Uint16(s[0:]) }
-func (s *segmentField) log() uint8       { return s[2] }
-func (s *segmentField) hinted() uint8    { return s[3] }
-func (s *segmentField) id() uint32       { return binary.LittleEndian.Uint32(s[4:]) }
-func (s *segmentField) bytes() uint64    { return binary.LittleEndian.Uint64(s[8:]) }
-func (s *segmentField) live() uint64     { return binary.LittleEndian.Uint64(s[16:]) }
-func (s *segmentField) lowest() uint64   { return binary.LittleEndian.Uint64(s[24:]) }
-func (s *segmentField) reserved() uint32 { return binary.LittleEndian.Uint32(s[32:]) }
+func (s *segmentField) number() uint16  { return binary.LittleEndian.Uint16(s[0:]) }
+func (s *segmentField) log() uint8      { return s[2] }
+func (s *segmentField) hinted() uint8   { return s[3] }
+func (s *segmentField) id() uint32      { return binary.LittleEndian.Uint32(s[4:]) }
+func (s *segmentField) bytes() uint64   { return binary.LittleEndian.Uint64(s[8:]) }
+func (s *segmentField) live() uint64    { return binary.LittleEndian.Uint64(s[16:]) }
+func (s *segmentField) lowest() uint64  { return binary.LittleEndian.Uint64(s[24:]) }
+func (s *segmentField) highest() uint64 { return binary.LittleEndian.Uint64(s[32:]) }
+func (s *segmentField) ops() uint64     { return binary.LittleEndian.Uint64(s[40:]) }

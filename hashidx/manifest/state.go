@@ -38,19 +38,22 @@ func (l Log) String() string {
 
 // A Segment is a file of a log that places in the index may name.
 type Segment struct {
-	Number uint16 // in places; 1 to 65535
-	Log    Log
-	ID     uint32 // in its log; not 0
-	Bytes  int64  // of its file, when this was last said
-	Live   int64  // bytes of it that are live, likewise: a hint for GC
-	Lowest uint64 // sequence of its ops, or lower
-	Hinted bool   // it has a hint file
+	Number  uint16 // in places; 1 to 65535
+	Log     Log
+	ID      uint32 // in its log; not 0
+	Bytes   int64  // of its file, when this was last said
+	Live    int64  // bytes of it that are live, likewise: a hint for GC
+	Ops     uint64 // how many it has, likewise
+	Lowest  uint64 // sequence of its ops, or lower
+	Highest uint64 // sequence of its ops; 0 if that is not known
+	Hinted  bool   // it has a hint file
 }
 
 // A Snapshot names an index snapshot. The zero Snapshot is none.
 type Snapshot struct {
-	Name   string  // of the file
-	Covers wal.LSN // every op of hot below is in it
+	Name       string  // of the file
+	Covers     wal.LSN // every op of hot below is in it
+	ColdCovers wal.LSN // every op of cold below is in it
 }
 
 // A State is what a manifest says.
@@ -58,6 +61,7 @@ type State struct {
 	Seed     uint64    // of the hash of keys; set once
 	Segments []Segment // by number
 	From     wal.LSN   // where in hot recovery begins to replay
+	ColdFrom wal.LSN   // where in cold
 	Snapshot Snapshot
 	Sequence uint64 // of the last edit or mark
 }
@@ -68,9 +72,10 @@ type Edit struct {
 	Seed     uint64    // only where there is none yet
 	Drop     []uint16  // numbers, of which each is there
 	Add      []Segment // whose numbers are free, also before this edit
-	Change   []Segment // that are there: Bytes, Live, Lowest and Hinted
+	Change   []Segment // that are there: all but Number, Log and ID
 	From     wal.LSN   // not lower than before
-	Snapshot *Snapshot // covers no less than before, or is none
+	ColdFrom wal.LSN   // likewise
+	Snapshot *Snapshot // covers no less than before of either log, or is none
 }
 
 // state is a State while edits come.
@@ -101,7 +106,7 @@ func (s *state) public() State {
 // whole is the edit that makes an empty state into this one.
 func (s *state) whole() Edit {
 	p := s.public()
-	e := Edit{Seed: p.Seed, Add: p.Segments, From: p.From}
+	e := Edit{Seed: p.Seed, Add: p.Segments, From: p.From, ColdFrom: p.ColdFrom}
 	if p.Snapshot != (Snapshot{}) {
 		e.Snapshot = &p.Snapshot
 	}
@@ -125,13 +130,15 @@ func (s *state) apply(e *Edit) error {
 		}
 		s.Seed = e.Seed
 	}
+	dropped := make(map[uint16]struct{}, len(e.Drop))
 	for _, n := range e.Drop {
 		if err := s.drop(n); err != nil {
 			return err
 		}
+		dropped[n] = struct{}{}
 	}
 	for _, g := range e.Add {
-		if slices.Contains(e.Drop, g.Number) {
+		if _, ok := dropped[g.Number]; ok {
 			return fmt.Errorf("%w: add segment %d: the same edit drops it", ErrEdit, g.Number)
 		}
 		if err := s.add(g); err != nil {
@@ -190,9 +197,15 @@ func (s *state) change(g Segment) error {
 func (s *state) move(e *Edit) error {
 	if e.From != 0 {
 		if e.From < s.From {
-			return fmt.Errorf("%w: recovery goes back from %v to %v", ErrEdit, s.From, e.From)
+			return fmt.Errorf("%w: recovery of hot goes back from %v to %v", ErrEdit, s.From, e.From)
 		}
 		s.From = e.From
+	}
+	if e.ColdFrom != 0 {
+		if e.ColdFrom < s.ColdFrom {
+			return fmt.Errorf("%w: recovery of cold goes back from %v to %v", ErrEdit, s.ColdFrom, e.ColdFrom)
+		}
+		s.ColdFrom = e.ColdFrom
 	}
 	if e.Snapshot == nil {
 		return nil
@@ -203,7 +216,9 @@ func (s *state) move(e *Edit) error {
 	case to.Name == "" || len(to.Name) > maxName || to.Name == "." || to.Name == ".." || strings.ContainsAny(to.Name, "/\\\x00"):
 		return fmt.Errorf("%w: %q is no name of a snapshot", ErrEdit, to.Name)
 	case to.Covers < s.Snapshot.Covers:
-		return fmt.Errorf("%w: snapshot goes back from %v to %v", ErrEdit, s.Snapshot.Covers, to.Covers)
+		return fmt.Errorf("%w: snapshot of hot goes back from %v to %v", ErrEdit, s.Snapshot.Covers, to.Covers)
+	case to.ColdCovers < s.Snapshot.ColdCovers:
+		return fmt.Errorf("%w: snapshot of cold goes back from %v to %v", ErrEdit, s.Snapshot.ColdCovers, to.ColdCovers)
 	}
 	s.Snapshot = to
 	return nil
@@ -219,6 +234,10 @@ func (g Segment) check() error {
 		return errors.New("0 is no id")
 	case g.Bytes < 0 || g.Live < 0 || g.Live > g.Bytes:
 		return fmt.Errorf("%d of %d bytes are live", g.Live, g.Bytes)
+	case g.Ops > uint64(g.Bytes):
+		return fmt.Errorf("%d ops in %d bytes", g.Ops, g.Bytes)
+	case g.Highest != 0 && g.Highest < g.Lowest:
+		return fmt.Errorf("sequences from %d to %d", g.Lowest, g.Highest)
 	}
 	return nil
 }
