@@ -21,9 +21,11 @@
 //   - index.go: Options, Index, New, Close; stripes; which bucket a hash has
 //   - line.go: a cache line of 6 entries (byte table), codes
 //   - pages.go: numbered lines; pool.go: overflow lines, free and not yet free
-//   - read.go: Find and Touch; write.go: Lock, Insert, Replace, Delete, Load
+//   - read.go: Find and Touch; write.go: Lock, LockAll, Insert, Replace, Delete,
+//     Load
 //   - grow.go: when to split, splitting, keeping chains dense
-//   - walk.go: all entries, for snapshots; stats.go: memory, chains
+//   - walk.go: all entries, for snapshots, and how far that is
+//   - stats.go: memory, chains
 //
 // # Layout
 //
@@ -97,9 +99,10 @@
 // # Locks
 //
 //   - Index.growing: who splits; only ever tried.
-//   - stripe.mu, 1024 of them by the lowest bits of the hash: the chains. A
-//     bucket and what it is split into have the same stripe. A split only
-//     tries it, after growing.
+//   - stripe.mu, 1024 of them by the lowest bits of the hash: the chains, and
+//     whether a Walk has passed them. A bucket and what it is split into have
+//     the same stripe. Several are taken in the order of LockOrder. A split
+//     only tries it, after growing.
 //   - pool.mu: free overflow lines; innermost.
 //
 // The domain's free functions run under none of them. The package starts no

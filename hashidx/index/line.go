@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"sync/atomic"
 	"unsafe"
 )
@@ -102,3 +103,9 @@ func (l *line) code(bucket uint64, i int) code {
 	return code(l.slots[i].Load()>>placeBits<<tagShift |
 		uint64(l.low(i))<<firstBits | bucket&(firstLines-1))
 }
+
+// Same reports whether the index cannot tell two hashes apart.
+func Same(a, b uint64) bool { return codeOf(a) == codeOf(b) }
+
+// Compare orders hashes by what the index keeps of them.
+func Compare(a, b uint64) int { return cmp.Compare(codeOf(a), codeOf(b)) }

@@ -43,6 +43,21 @@ func (l Lock) Unlock() {
 	l.x.over.settle(l.x.domain)
 }
 
+// LockAll waits for the locks of all hashes: no writer is under way then. Who
+// holds a lock must not call it.
+func (x *Index) LockAll() {
+	for i := range x.stripes {
+		x.stripes[i].mu.Lock()
+	}
+}
+
+// UnlockAll ends LockAll.
+func (x *Index) UnlockAll() {
+	for i := range x.stripes {
+		x.stripes[i].mu.Unlock()
+	}
+}
+
 // Find is Index.Find for the locked hash. What it yields stays until the lock
 // ends or its holder changes it.
 func (l Lock) Find() Cursor {
