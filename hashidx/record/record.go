@@ -39,11 +39,15 @@ const (
 	PutExpiring
 )
 
+// The flags in a kind byte, which hints carry too.
 const (
-	collidingFlag = 64
-	sequencedFlag = 128
-	flags         = collidingFlag | sequencedFlag
+	FlagColliding = 64
+	FlagSequenced = 128
 
+	flags = FlagColliding | FlagSequenced
+)
+
+const (
 	// MaxKey and MaxValue are the longest key and value in bytes.
 	MaxKey   = 64 << 10
 	MaxValue = 1 << 30
@@ -79,18 +83,30 @@ type Op struct {
 	Sequence  uint64
 }
 
+// kindByte is the kind with its flags.
+func (op *Op) kindByte() uint8 {
+	kind := uint8(op.Kind)
+	if op.Colliding {
+		kind |= FlagColliding
+	}
+	if op.Sequenced {
+		kind |= FlagSequenced
+	}
+	return kind
+}
+
+// KindByte is the kind with its flags that a frame has. frame is what one
+// Append appended, or what Length has accepted.
+func KindByte(frame []byte) uint8 { return frame[kindAt] }
+
+// KindOf is the kind in a kind byte.
+func KindOf(kindByte uint8) Kind { return Kind(kindByte &^ flags) }
+
 // Append appends the frame of an op, whose key and value must be within their
 // limits.
 func Append(dst []byte, op *Op) []byte {
 	start := len(dst)
-	kind := byte(op.Kind)
-	if op.Colliding {
-		kind |= collidingFlag
-	}
-	if op.Sequenced {
-		kind |= sequencedFlag
-	}
-	dst = append(dst, 0, 0, 0, 0, kind)
+	dst = append(dst, 0, 0, 0, 0, op.kindByte())
 	dst = binary.AppendUvarint(dst, uint64(len(op.Key)))
 	dst = binary.AppendUvarint(dst, uint64(len(op.Value)))
 	if op.Kind == PutExpiring {
@@ -114,7 +130,7 @@ func sum(frame []byte) {
 // what one Append appended. That only the index knows, and only when the frame
 // is ready.
 func MarkColliding(frame []byte) {
-	frame[kindAt] |= collidingFlag
+	frame[kindAt] |= FlagColliding
 	sum(frame)
 }
 
@@ -131,7 +147,7 @@ func (h *header) decode(p []byte) error {
 		return ErrShort
 	}
 	h.kind = p[kindAt]
-	k := Kind(h.kind &^ flags)
+	k := KindOf(h.kind)
 	if k < Put || k > PutExpiring {
 		return ErrKind
 	}
@@ -150,7 +166,7 @@ func (h *header) decode(p []byte) error {
 	if k == PutExpiring {
 		h.size += fieldSize
 	}
-	if h.kind&sequencedFlag != 0 {
+	if h.kind&FlagSequenced != 0 {
 		h.size += fieldSize
 	}
 	return nil
@@ -192,10 +208,10 @@ func Split(p []byte) (op Op, n int, err error) {
 	if n > len(p) {
 		return Op{}, 0, ErrShort
 	}
-	op.Kind = Kind(h.kind &^ flags)
-	op.Colliding = h.kind&collidingFlag != 0
+	op.Kind = KindOf(h.kind)
+	op.Colliding = h.kind&FlagColliding != 0
 	end := h.size
-	if h.kind&sequencedFlag != 0 {
+	if h.kind&FlagSequenced != 0 {
 		op.Sequenced = true
 		end -= fieldSize
 		op.Sequence = binary.LittleEndian.Uint64(p[end:])

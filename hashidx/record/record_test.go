@@ -53,6 +53,10 @@ func TestTheBytesAreThoseOfTheGoldenFile(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(op, wantOp) {
 			t.Fatalf("op %d is %+v, %v, want %+v", i, op, err, wantOp)
 		}
+		b := KindByte(want)
+		if KindOf(b) != op.Kind || (b&FlagColliding != 0) != op.Colliding || (b&FlagSequenced != 0) != op.Sequenced {
+			t.Errorf("op %d has kind byte %d: %+v", i, b, op)
+		}
 		want = want[n:]
 	}
 }
