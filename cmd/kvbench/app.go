@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/catalog"
 )
 
 // app is what the commands share.
@@ -20,10 +21,17 @@ type app struct {
 	errs    io.Writer
 	exit    func(int)
 	command string // as typed
+
+	// The engines; tests have their own.
+	drivers func() []engine.Driver
+	lookup  func(name string) (engine.Driver, error)
 }
 
 func newApp(args []string, in io.Reader, out, errs io.Writer, exit func(int)) *app {
-	return &app{in: in, out: out, errs: errs, console: &console{to: errs}, exit: exit, command: commandLine(args)}
+	return &app{
+		in: in, out: out, errs: errs, console: &console{to: errs}, exit: exit, command: commandLine(args),
+		drivers: catalog.All, lookup: catalog.Lookup,
+	}
 }
 
 // warn writes a line to standard error.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // interruptible returns a context that the first interrupt or termination
@@ -44,4 +45,29 @@ func (a *app) interruptible(ctx context.Context, first func()) (inner context.Co
 func terminable(ctx context.Context) (inner context.Context, stop func()) {
 	signal.Ignore(os.Interrupt)
 	return signal.NotifyContext(ctx, syscall.SIGTERM)
+}
+
+// every calls f each time that d has passed, until stop is called, which waits
+// for a call under way.
+//
+// One goroutine.
+func every(d time.Duration, f func()) (stop func()) {
+	stopped, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(d)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-tick.C:
+				f()
+			}
+		}
+	}()
+	return func() {
+		close(stopped)
+		<-ended
+	}
 }

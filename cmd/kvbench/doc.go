@@ -22,7 +22,9 @@
 //	announce.go    what a run will do, and what came of it
 //	spec.go        spec.resolved.yaml
 //	machine.go     the machine and the program, for the manifest
-//	loadcmd.go, enginecmd.go, workloadcmd.go, calibratecmd.go, versioncmd.go
+//	directory.go   whose a directory is; tables of it
+//	loadcmd.go, inspectcmd.go, verifycmd.go, enginecmd.go, workloadcmd.go,
+//	calibratecmd.go, versioncmd.go
 //
 // A command is a file: a function that returns its cobra.Command and one that
 // does the work. A new command adds a file and a line in root.go.

@@ -15,7 +15,7 @@ const (
 	exitOK          = 0
 	exitInternal    = 1
 	exitUsage       = 2 // the command line, a file or a directory needs to be changed
-	exitInvalid     = 4 // the run is not valid as a whole: a cell failed, or it was interrupted
+	exitInvalid     = 4 // the run is not valid as a whole: a cell failed, or it was interrupted; or a directory is damaged
 	exitInterrupted = 130
 )
 
@@ -24,7 +24,8 @@ const exitHelp = `Exit codes:
   1    internal error
   2    usage: something in the command line, a file or a directory has to change
   3    a regression or a missed threshold
-  4    invalid run: a cell failed, answered wrongly, or the run was interrupted
+  4    invalid run: a cell failed, answered wrongly, or the run was interrupted;
+       or a directory is damaged
   5    not steady
   130  interrupted twice: ended at once`
 
@@ -58,7 +59,7 @@ func exitCode(err error) int {
 	if err == nil {
 		return exitOK
 	}
-	if _, ok := errors.AsType[invalidRun](err); ok {
+	if _, ok := errors.AsType[invalidRun](err); ok || errors.Is(err, engine.ErrCorrupt) {
 		return exitInvalid
 	}
 	for _, correctable := range []error{

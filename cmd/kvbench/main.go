@@ -13,7 +13,10 @@ func main() {
 // execute runs one command line and returns the exit code. exit ends the
 // program at once.
 func execute(args []string, in io.Reader, out, errs io.Writer, exit func(int)) int {
-	a := newApp(args, in, out, errs, exit)
+	return newApp(args, in, out, errs, exit).execute(args)
+}
+
+func (a *app) execute(args []string) int {
 	root := newRoot(a)
 	root.SetArgs(normalize(root, args))
 	err := root.ExecuteContext(context.Background())

@@ -23,6 +23,8 @@ the harness printed beside the figures.
   kvbench run pebble bbolt -w A,C,E      your own
   kvbench engine list                    what can be measured
   kvbench workload list                  what can be asked
+  kvbench inspect DIR                    what an engine has made of a directory
+  kvbench verify DIR                     whether it is whole
 
 ` + exitHelp,
 		SilenceErrors: true,
@@ -36,7 +38,7 @@ the harness printed beside the figures.
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	root.AddCommand(
 		newRunCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
-		newCalibrateCommand(a), newVersionCommand(a), newCellCommand(a),
+		newInspectCommand(a), newVerifyCommand(a), newCalibrateCommand(a), newVersionCommand(a), newCellCommand(a),
 	)
 	return root
 }
