@@ -109,3 +109,6 @@ func Same(a, b uint64) bool { return codeOf(a) == codeOf(b) }
 
 // Compare orders hashes by what the index keeps of them.
 func Compare(a, b uint64) int { return cmp.Compare(codeOf(a), codeOf(b)) }
+
+// Code is what the index keeps of a hash: HashBits bits.
+func Code(hash uint64) uint64 { return uint64(codeOf(hash)) }
