@@ -48,9 +48,13 @@ type Options struct {
 
 	// From is where the caller's state ends and the log must go on: records
 	// before it are not delivered, and segments before its segment are not
-	// looked at. It must have been durable (see Log.Durable) before the caller
+	// looked at: any of them may be missing. It must have been durable (see Log.Durable) before the caller
 	// relied on it: a log that ends before From is damaged.
 	From LSN
+
+	// Through is a position that the caller knows to have been durable, beyond
+	// From: what it relies on lies below. A log that ends before is damaged.
+	Through LSN
 
 	// Complete says that nothing was ever pruned, so that a missing beginning
 	// is damage. Without From and Complete it is taken for pruned. A directory

@@ -50,8 +50,8 @@ type recovery struct {
 	l    *Log
 	each func(Record) error
 
-	temps []string // files that a crash left behind
-	older []uint32 // segments before From's, not looked at
+	temps []string   // files that a crash left behind
+	older []*segment // those before From's, not looked at
 	found []*segment
 	used  map[uint32]*segment // those with a link
 	chain []*segment          // the log, oldest first
@@ -82,7 +82,9 @@ func (r *recovery) list() error {
 		id, ok := segmentID(name)
 		switch {
 		case ok && id < r.l.o.From.Segment():
-			r.older = append(r.older, id)
+			if err := r.passBy(id); err != nil {
+				return err
+			}
 		case ok:
 			if err := r.look(id); err != nil {
 				return err
@@ -91,6 +93,20 @@ func (r *recovery) list() error {
 			r.temps = append(r.temps, filepath.Join(r.l.dir, name))
 		}
 	}
+	return nil
+}
+
+// passBy keeps a segment from before From for reading. Any of those may be
+// missing: see Drop.
+func (r *recovery) passBy(id uint32) error {
+	s := &segment{id: id, path: filepath.Join(r.l.dir, segmentName(id)), end: headerBytes}
+	info, err := r.l.fsys.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	s.size = info.Size()
+	s.written.Store(maxOffset)
+	r.older = append(r.older, s)
 	return nil
 }
 
@@ -189,7 +205,7 @@ func (r *recovery) exists(id uint32) bool {
 
 // walkNothing accepts a log in which nothing was written.
 func (r *recovery) walkNothing() error {
-	if from := r.l.o.From; from != 0 {
+	if from := max(r.l.o.From, r.l.o.Through); from != 0 {
 		path := filepath.Join(r.l.dir, segmentName(from.Segment()))
 		if r.exists(from.Segment()) {
 			return &DamageError{path, headerBytes, fmt.Sprintf("the first record of the segment is not whole, though the log is needed from %v on", from)}
@@ -332,7 +348,7 @@ func (r *recovery) mayEnd(i int, off int64, why string) error {
 		return err
 	}
 	damage := &DamageError{s.path, off, why + ", though the log was durable beyond"}
-	switch from := r.l.o.From; {
+	switch from := max(r.l.o.From, r.l.o.Through); {
 	case durable > off:
 		return damage
 	case lsnOf(s.id, off) < from:

@@ -42,6 +42,9 @@ type segment struct {
 
 	// dirty: written, not synced since. The log's mu guards it.
 	dirty bool
+
+	// dropped: others may have its file, which is not to be written again.
+	dropped bool
 }
 
 // first is the offset of the first record behind the link.
@@ -80,6 +83,13 @@ func segmentID(name string) (uint32, bool) {
 	}
 	id, err := strconv.ParseUint(digits, 10, 32)
 	return uint32(id), err == nil && id != 0 && segmentName(uint32(id)) == name
+}
+
+// IsSegmentBefore reports whether a file in a log's directory is a segment with
+// a lower id, which Open does not look at if Options.From is in segment id.
+func IsSegmentBefore(name string, id uint32) bool {
+	n, ok := segmentID(name)
+	return ok && n < id
 }
 
 // openSegment opens the file of a segment that exists.
