@@ -17,7 +17,7 @@
 //   - scan.go: reading the records of one segment; Scan
 //   - resume.go: how a recovered log is made ready to be written
 //   - read.go: ReadAt
-//   - trim.go: Truncate, Prune, Segments
+//   - trim.go: Truncate, Prune, Drop, Segments
 //   - options.go, errors.go
 //
 // # Path of an append
@@ -70,7 +70,8 @@
 //     is appended behind a close.
 //   - Segments go oldest first, each removal durable before the next, so that
 //     a gap is damage and a missing beginning is not. Only the caller can tell
-//     more, by Options.From or Options.Complete.
+//     more, by Options.From or Options.Complete: before From's segment any may
+//     be missing, which is what Drop is for.
 //   - The first write or sync that fails ends all writing: what the disk holds
 //     is unknown then. Failing to make a spare or to remove a file does not.
 //
@@ -84,11 +85,11 @@
 //
 // # Locks
 //
-// In this order: maintenance (Truncate, Prune, Close), makingOne (who makes a
-// spare), mu (all of Log's state; held to copy a record, never while a file is
-// touched, but to open one of before From for reading). A group's own lock is
-// held for a few instructions and under no other; work is done without it. The
-// work of syncs waits for writes, never the other way.
+// In this order: maintenance (Truncate, Prune, Drop, Close), makingOne (who
+// makes a spare), mu (all of Log's state; held to copy a record, never while a
+// file is touched, but to open one of before From for reading). A group's own
+// lock is held for a few instructions and under no other; work is done without
+// it. The work of syncs waits for writes, never the other way.
 //
 // # Goroutines
 //
@@ -103,8 +104,10 @@
 //   - An engine with memtables appends, applies, and once what came before an
 //     LSN is in tables records that LSN, as From, and calls Prune with it. From
 //     must be durable in the log first. Recycle 1 or 2 fits.
-//   - An engine whose log is its data (hash) keeps the LSN of each record in its
-//     index, reads by ReadAt, and prunes what it has copied forward.
+//   - An engine whose log is its data (hash) keeps the place of each record in
+//     its index, reads by ReadAt or from SegmentPath itself, moves From past a
+//     segment once it has a summary of it, made by Scan, and drops those whose
+//     records it has copied forward, in whatever order.
 //   - A Raft log keeps LSNs by index, cuts a conflicting suffix with Truncate,
 //     and prunes below a snapshot. Truncate cuts all that is behind, whosever
 //     it is: where many groups share a log, a cut of one of them is a record

@@ -50,7 +50,7 @@ type Log struct {
 	syncsAt  uint64     // syncs done when the last segment was begun
 	stats    Stats      // what is counted under mu
 
-	// maintenance is held by Truncate, Prune and Close, and making of segments
+	// maintenance is held by Truncate, Prune, Drop and Close, makingOne
 	// by who makes one. They come in this order, and before mu.
 	maintenance, makingOne sync.Mutex
 

@@ -48,8 +48,9 @@ type Options struct {
 
 	// From is where the caller's state ends and the log must go on: records
 	// before it are not delivered, and segments before its segment are not
-	// looked at: any of them may be missing. It must have been durable (see Log.Durable) before the caller
-	// relied on it: a log that ends before From is damaged.
+	// looked at: any of them may be missing. It must have been durable (see
+	// Log.Durable) before the caller relied on it: a log that ends before From
+	// is damaged.
 	From LSN
 
 	// Through is a position that the caller knows to have been durable, beyond

@@ -57,22 +57,14 @@ func (r *recovery) resume() error {
 // adopt fills in the log's state from what was found.
 func (r *recovery) adopt() {
 	l := r.l
-	for _, id := range r.older {
-		s := &segment{id: id, path: filepath.Join(l.dir, segmentName(id))}
-		s.end = headerBytes
-		s.written.Store(maxOffset)
-		l.segments = append(l.segments, s)
-	}
-	l.segments = append(l.segments, r.chain...)
+	l.segments = slices.Concat(r.older, r.chain)
 	l.off = r.end
 	l.nextID = 1
 	l.nextSize = l.o.FirstBytes
 	for _, s := range r.found {
 		l.nextID = max(l.nextID, s.id+1)
 	}
-	for _, id := range r.older {
-		l.nextID = max(l.nextID, id+1)
-	}
+	// That of From is above all before it, also those that are gone.
 	l.nextID = max(l.nextID, r.seal+1, l.o.From.Segment()+1)
 }
 

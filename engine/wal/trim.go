@@ -140,7 +140,7 @@ func (l *Log) Prune(before LSN) error {
 		return err
 	}
 	n := 0
-	for n < len(l.segments)-1 && l.segments[n+1].id <= before.Segment() {
+	for n < len(l.segments)-1 && l.segments[n].id < before.Segment() {
 		n++
 	}
 	gone := slices.Clone(l.segments[:n])
@@ -161,9 +161,61 @@ func (l *Log) Prune(before LSN) error {
 	return l.discard()
 }
 
-// discard removes or recycles what is gone, one segment after the other: a
-// later one is never missing while an earlier one is there, which would be
-// damage. Where that fails the next call begins with the same one.
+// Drop removes one segment, wherever it stands before the one that is being
+// written. The log then has a gap, which is damage unless it is opened with a
+// From in a later segment: that this is so from now on, also after a power
+// loss, is the caller's promise. Reads of the segment are ErrNoRecord, and so
+// is an id that the log does not have.
+//
+// The file is removed and never recycled, so that who has opened or linked it
+// keeps what was in it. After an error it may be there still; the next Drop or
+// Prune tries again, and so may the caller.
+func (l *Log) Drop(id uint32) error {
+	l.maintenance.Lock()
+	defer l.maintenance.Unlock()
+	if err := l.drop(id); err != nil {
+		return fmt.Errorf("drop log segment %d: %w", id, err)
+	}
+	return l.discard()
+}
+
+// drop moves a segment to what is gone.
+func (l *Log) drop(id uint32) error {
+	is := func(s *segment) bool { return s.id == id }
+	l.mu.Lock()
+	err := l.usable()
+	known := slices.ContainsFunc(l.segments, is)
+	writing := known && l.current().id == id
+	l.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case writing:
+		return errors.New("it is being written")
+	case !known && slices.ContainsFunc(l.gone, is):
+		return nil // an earlier attempt got so far
+	case !known:
+		return ErrNoRecord
+	}
+	// What is kept may rest on what goes, as long as it is not durable.
+	if l.Durable().Segment() <= id {
+		if err := l.Sync(); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.IndexFunc(l.segments, is)
+	l.segments[i].dropped = true
+	l.gone = append(l.gone, l.segments[i])
+	l.segments = slices.Delete(l.segments, i, i+1)
+	return nil
+}
+
+// discard removes or recycles what is gone, one segment after the other: but
+// for what was dropped, a later one is never missing while an earlier one is
+// there, which would be damage. Where that fails the next call begins with the
+// same one.
 func (l *Log) discard() error {
 	for ; len(l.gone) > 0; l.gone = l.gone[1:] {
 		if err := l.discardOne(l.gone[0]); err != nil {
@@ -175,7 +227,7 @@ func (l *Log) discard() error {
 
 func (l *Log) discardOne(s *segment) error {
 	l.mu.Lock()
-	size, keep := s.size, len(l.recycle) < l.o.Recycle && s.size >= l.nextSize
+	size, keep := s.size, !s.dropped && len(l.recycle) < l.o.Recycle && s.size >= l.nextSize
 	l.mu.Unlock()
 	s.close() // what was read or written through it no longer matters
 	path := filepath.Join(l.dir, recycleName(s.id))
@@ -205,7 +257,7 @@ type Segment struct {
 	Path  string
 	Begin LSN    // of its first record
 	End   LSN    // behind its last; equal to Begin for one before Options.From
-	Size  int64  // as prepared, in bytes
+	Size  int64  // as prepared, in bytes; of the file, for one before From
 	Prev  uint32 // id of the segment that it goes on from; 0 for the first of all
 }
 
