@@ -10,6 +10,8 @@
 //	err = r.Each(func(ops []hint.Op) error { ... })
 //	f, err := r.Filter() // may hash h occur below sequence s?
 //
+// Of a segment that is still written, NewFilter and Add say the same.
+//
 // # Map
 //
 //   - format.go: block, footer (byte tables); rows.go: ops to bytes and back
@@ -32,6 +34,6 @@
 //
 // # Goroutines and locks
 //
-// None. A Writer is for one goroutine at a time; a Reader and a Filter are for
-// many at once.
+// None. A Writer, a Buffer and a Filter that is added to are for one goroutine
+// at a time; a Reader and a Filter that is complete are for many at once.
 package hint

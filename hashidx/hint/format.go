@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 
 	"github.com/kvbench/kvbench/engine"
 )
@@ -25,7 +26,8 @@ import (
 //
 //	row       size    field
 //	          7       code      bits 0 to 41: hash bits 0 to 25, 48 to 63;
-//	                            bits 42 to 49: kind; bits 50 to 55: 0
+//	                            bits 42 to 49: kind byte of the frame;
+//	                            bits 50 to 55: 0
 //	          uvarint gap       from the end of the op before to this one
 //	          uvarint length    of the op's frame; not 0
 //	          varint  step      from the sequence of the op before to this one's
@@ -42,9 +44,10 @@ import (
 //	          24      8     bytes     of the segment's file
 //	          32      8     count     of ops
 //	          40      8     lowest    sequence of an op; 2^64-1 if there is none
-//	          48      8     blocks    where they end and the filter begins
-//	          56      4     reserved  0
-//	          60      4     crc       CRC-32C of the 60 bytes before
+//	          48      8     highest   likewise; 0 if there is none
+//	          56      8     blocks    where they end and the filter begins
+//	          64      4     reserved  0
+//	          68      4     crc       CRC-32C of the 68 bytes before
 //
 // The file is durable before it gets its name. A crash leaves it whole or not
 // at all, and maybe one with the suffix .new, which the next Create removes.
@@ -52,7 +55,7 @@ import (
 // A format change is a new version and a new golden file.
 const (
 	blockHeader   = 24
-	footerBytes   = 64
+	footerBytes   = 72
 	codeBytes     = 7
 	maxRow        = codeBytes + 5 + 5 + 10
 	blockTarget   = 16 << 10 // rows go to the next block from here on
@@ -106,7 +109,7 @@ func blockCRC(p []byte, off int64) uint32 {
 	return crc32.Checksum(p, castagnoli) ^ uint32(off)*odd
 }
 
-// footer is the last 64 bytes.
+// footer is the last 72 bytes.
 type footer [footerBytes]byte
 
 func (f *footer) magic() []byte     { return f[0:][:8] }
@@ -117,14 +120,29 @@ func (f *footer) filterCRC() uint32 { return binary.LittleEndian.Uint32(f[20:]) 
 func (f *footer) segment() uint64   { return binary.LittleEndian.Uint64(f[24:]) }
 func (f *footer) count() uint64     { return binary.LittleEndian.Uint64(f[32:]) }
 func (f *footer) lowest() uint64    { return binary.LittleEndian.Uint64(f[40:]) }
-func (f *footer) blocksEnd() uint64 { return binary.LittleEndian.Uint64(f[48:]) }
-func (f *footer) crc() uint32       { return binary.LittleEndian.Uint32(f[60:]) }
-func (f *footer) checksum() uint32  { return crc32.Checksum(f[:60], castagnoli) }
+func (f *footer) highest() uint64   { return binary.LittleEndian.Uint64(f[48:]) }
+func (f *footer) blocksEnd() uint64 { return binary.LittleEndian.Uint64(f[56:]) }
+func (f *footer) crc() uint32       { return binary.LittleEndian.Uint32(f[68:]) }
+func (f *footer) checksum() uint32  { return crc32.Checksum(f[:68], castagnoli) }
 func (f *footer) identity() (s Segment) {
 	return Segment{f.log(), f.id(), int64(f.segment())}
 }
 
-func encodeFooter(s Segment, filterCRC uint32, count, lowest uint64, blocksEnd int64) *footer {
+// totals is what a footer says of all ops.
+type totals struct{ count, lowest, highest uint64 }
+
+func noOps() totals { return totals{lowest: math.MaxUint64} }
+
+// add counts an op.
+func (t *totals) add(sequence uint64) {
+	t.count++
+	t.lowest = min(t.lowest, sequence)
+	t.highest = max(t.highest, sequence)
+}
+
+func (f *footer) totals() totals { return totals{f.count(), f.lowest(), f.highest()} }
+
+func encodeFooter(s Segment, filterCRC uint32, t totals, blocksEnd int64) *footer {
 	var f footer
 	copy(f.magic(), magic[:])
 	binary.LittleEndian.PutUint32(f[8:], formatVersion)
@@ -132,10 +150,11 @@ func encodeFooter(s Segment, filterCRC uint32, count, lowest uint64, blocksEnd i
 	binary.LittleEndian.PutUint32(f[16:], s.ID)
 	binary.LittleEndian.PutUint32(f[20:], filterCRC)
 	binary.LittleEndian.PutUint64(f[24:], uint64(s.Bytes))
-	binary.LittleEndian.PutUint64(f[32:], count)
-	binary.LittleEndian.PutUint64(f[40:], lowest)
-	binary.LittleEndian.PutUint64(f[48:], uint64(blocksEnd))
-	binary.LittleEndian.PutUint32(f[60:], f.checksum())
+	binary.LittleEndian.PutUint64(f[32:], t.count)
+	binary.LittleEndian.PutUint64(f[40:], t.lowest)
+	binary.LittleEndian.PutUint64(f[48:], t.highest)
+	binary.LittleEndian.PutUint64(f[56:], uint64(blocksEnd))
+	binary.LittleEndian.PutUint32(f[68:], f.checksum())
 	return &f
 }
 
@@ -149,6 +168,8 @@ func (f *footer) check(s Segment, size int64) error {
 		return errors.New("checksum of the footer is wrong")
 	case f.version() != formatVersion:
 		return fmt.Errorf("format version is %d, this build knows %d", f.version(), formatVersion)
+	case [3]byte(f[13:]) != [3]byte{} || [4]byte(f[64:]) != [4]byte{}:
+		return errors.New("reserved bytes are not 0")
 	case f.identity() != s:
 		return fmt.Errorf("is about %+v, want %+v", f.identity(), s)
 	case f.blocksEnd() > uint64(size-footerBytes) || (uint64(size-footerBytes)-f.blocksEnd())%filterBlock != 0:

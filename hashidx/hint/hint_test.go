@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,7 +47,7 @@ func ops(n, size int) []Op {
 	var all []Op
 	off := uint32(4096)
 	for range n {
-		o := Op{Hash: r.Uint64() & kept, Offset: off + 16, Length: uint32(size + r.IntN(30)), Kind: uint8(1 + r.IntN(3))}
+		o := Op{Hash: r.Uint64() & kept, Offset: off + 16, Length: uint32(size + r.IntN(30)), Kind: uint8(1+r.IntN(3)) | uint8(r.IntN(4))<<6}
 		o.Sequence = 7<<32 + uint64(off)
 		all = append(all, o)
 		off = (o.Offset + o.Length + 7) &^ 7
@@ -130,8 +131,31 @@ func file(t testing.TB, all []Op) []byte {
 	return content(t, m)
 }
 
+// inOneBuffer compares a hint, and what a Reader says of it, with its ops.
+func inOneBuffer(fsys vfs.FS, b *Buffer, want []Op) error {
+	r, err := Open(fsys, dir, segment)
+	if err != nil {
+		return err
+	}
+	sum := noOps()
+	for _, o := range want {
+		sum.add(o.Sequence)
+	}
+	if r.Ops() != sum.count || r.Lowest() != sum.lowest || r.Highest() != sum.highest {
+		err = fmt.Errorf("%d ops of %d to %d, want %+v", r.Ops(), r.Lowest(), r.Highest(), sum)
+	}
+	return errors.Join(err, r.EachIn(b, func(ops []Op) error {
+		if len(ops) > len(want) || !slices.Equal(ops, want[:len(ops)]) {
+			return errors.New("other ops than were written")
+		}
+		want = want[len(ops):]
+		return nil
+	}), r.Close())
+}
+
 func TestOpsAreReadAsTheyWereWritten(t *testing.T) {
-	for _, want := range [][]Op{nil, odd(), ops(1, 10), ops(3000, 100), ops(40000, 100)} {
+	var buffer Buffer
+	for _, want := range [][]Op{nil, odd(), ops(1, 10), ops(40000, 100), ops(3000, 100), odd()} {
 		m := newDir(t)
 		if err := write(m, want); err != nil {
 			t.Fatal(err)
@@ -145,36 +169,14 @@ func TestOpsAreReadAsTheyWereWritten(t *testing.T) {
 				t.Fatalf("%+v is denied", o)
 			}
 		}
+		if err := inOneBuffer(m, &buffer, want); err != nil {
+			t.Fatal(err)
+		}
 		if len(want) > 2000 {
 			if n := float64(len(content(t, m))) / float64(len(want)); n > 16 {
 				t.Fatalf("%.1f bytes per op", n)
 			}
 		}
-	}
-}
-
-func TestTheFilterDeniesMostOfWhatIsNotThere(t *testing.T) {
-	all := ops(20000, 100)
-	_, f, err := read(put(t, file(t, all)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	yes := 0
-	r := rand.New(rand.NewPCG(9, 9))
-	for range 100000 {
-		if f.MayHold(r.Uint64()&kept, math.MaxUint64) {
-			yes++
-		}
-	}
-	if yes > 800 {
-		t.Errorf("yes to %d of 100000 hashes that are not there", yes)
-	}
-	first := all[0]
-	if f.MayHold(first.Hash, first.Sequence) {
-		t.Error("nothing is below the lowest sequence")
-	}
-	if !f.MayHold(first.Hash|1<<30, first.Sequence+1) {
-		t.Error("bits that are not kept matter, or the op is denied")
 	}
 }
 
@@ -193,6 +195,38 @@ func TestOpsOutOfOrderAreRefused(t *testing.T) {
 	}
 	if _, err := Create(newDir(t), dir, Segment{Bytes: 1 << 32}); !errors.Is(err, engine.ErrInvalid) {
 		t.Error(err)
+	}
+}
+
+func TestAfterTheEndNothingIsWritten(t *testing.T) {
+	for _, finish := range []bool{true, false} {
+		m := newDir(t)
+		w, err := Create(m, dir, segment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add(ops(1, 10)[0]); err != nil {
+			t.Fatal(err)
+		}
+		end := w.Abort
+		if finish {
+			end = w.Finish
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add(ops(9, 10)[8]); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("add after the end: %v", err)
+		}
+		if err := w.Finish(); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("finish after the end: %v", err)
+		}
+		if err := w.Abort(); err != nil {
+			t.Error(err)
+		}
+		if names, _ := m.List(dir); len(names) == 1 != finish {
+			t.Error(names)
+		}
 	}
 }
 
@@ -324,23 +358,28 @@ func sign(p []byte) {
 	if end := foot.blocksEnd(); end <= uint64(len(p)-footerBytes) {
 		binary.LittleEndian.PutUint32(foot[20:], crc32.Checksum(p[end:len(p)-footerBytes], castagnoli))
 	}
-	binary.LittleEndian.PutUint32(foot[60:], crc32.Checksum(foot[:60], castagnoli))
+	binary.LittleEndian.PutUint32(foot[68:], crc32.Checksum(foot[:68], castagnoli))
 }
 
 func TestEachDamagedFieldIsNamed(t *testing.T) {
 	for want, damage := range map[string]func(p, foot []byte){
-		"magic is":             func(p, foot []byte) { foot[0]++ },
-		"version is 2":         func(p, foot []byte) { foot[8] = 2 },
-		"Log:9":                func(p, foot []byte) { foot[12] = 9 },
-		"ID:9":                 func(p, foot []byte) { foot[16] = 9 },
-		"is about":             func(p, foot []byte) { foot[24]++ },
-		"20 ops, the footer":   func(p, foot []byte) { foot[32]++ },
-		"blocks end at":        func(p, foot []byte) { foot[48]++ },
-		"bytes, there are":     func(p, foot []byte) { binary.LittleEndian.PutUint32(p[4:], 10000) },
-		"0 rows":               func(p, foot []byte) { p[8] = 0 },
-		"200 rows":             func(p, foot []byte) { p[8] = 200 },
-		"not what was counted": func(p, foot []byte) { p[8]-- },
-		"at offset 0: rows":    func(p, foot []byte) { p[blockHeader+6] |= 4 },
+		"magic is":              func(p, foot []byte) { foot[0]++ },
+		"reserved bytes":        func(p, foot []byte) { foot[15] = 1 },
+		"reserved bytes are":    func(p, foot []byte) { foot[67] = 1 },
+		"version is 2":          func(p, foot []byte) { foot[8] = 2 },
+		"Log:9":                 func(p, foot []byte) { foot[12] = 9 },
+		"ID:9":                  func(p, foot []byte) { foot[16] = 9 },
+		"is about":              func(p, foot []byte) { foot[24]++ },
+		"20 ops of sequences ":  func(p, foot []byte) { foot[32]++ },
+		"says 20 of 300647":     func(p, foot []byte) { foot[40]++ },
+		"to 0":                  func(p, foot []byte) { clear(foot[48:56]) },
+		"blocks end at":         func(p, foot []byte) { foot[56]++ },
+		"bytes, there are":      func(p, foot []byte) { binary.LittleEndian.PutUint32(p[4:], 10000) },
+		"0 rows":                func(p, foot []byte) { p[8] = 0 },
+		"200 rows":              func(p, foot []byte) { p[8] = 200 },
+		"not what was counted":  func(p, foot []byte) { p[8]-- },
+		"at offset 0: rows are": func(p, foot []byte) { binary.LittleEndian.PutUint32(p[12:], 64<<20-5000) },
+		"at offset 0: rows":     func(p, foot []byte) { p[blockHeader+6] |= 4 },
 	} {
 		p := file(t, ops(20, 100))
 		damage(p, p[len(p)-footerBytes:])
@@ -358,6 +397,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(full, false)
 	f.Add(full[:len(full)-10], true)
 	f.Add(full, true)
+	f.Add(file(f, odd()), true)
+	f.Add(file(f, nil), true)
 	f.Fuzz(func(t *testing.T, p []byte, fix bool) {
 		p = bytes.Clone(p)
 		if fix {
@@ -374,30 +415,5 @@ func FuzzRead(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(got, again) {
 			t.Fatalf("%v, %v, want %v", again, err, got)
 		}
-	})
-}
-
-func BenchmarkEach(b *testing.B) {
-	const n = 400_000
-	m := put(b, file(b, ops(n, 100)))
-	b.Run(fmt.Sprintf("ops=%d", n), func(b *testing.B) {
-		var sum uint64
-		for b.Loop() {
-			r, err := Open(m, dir, segment)
-			if err != nil {
-				b.Fatal(err)
-			}
-			err = r.Each(func(ops []Op) error {
-				for i := range ops {
-					sum += ops[i].Sequence
-				}
-				return nil
-			})
-			if err = errors.Join(err, r.Close()); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/hint")
-		b.ReportMetric(float64(len(content(b, m)))/n, "B/hint")
 	})
 }

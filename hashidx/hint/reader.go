@@ -71,42 +71,65 @@ func (r *Reader) Ops() uint64 { return r.foot.count() }
 // Lowest is the lowest sequence of an op; the greatest number if there is none.
 func (r *Reader) Lowest() uint64 { return r.foot.lowest() }
 
+// Highest is the highest sequence of an op; 0 if there is none.
+func (r *Reader) Highest() uint64 { return r.foot.highest() }
+
 // Each calls f with all ops in the order of the segment, some hundreds at a
 // time, which are valid during the call. An error of f ends it and is
 // returned as it is. An ErrUnusable may come after some calls, whose ops are
 // right.
-func (r *Reader) Each(f func([]Op) error) error {
-	const chunk = 256 << 10
+func (r *Reader) Each(f func([]Op) error) error { return r.EachIn(new(Buffer), f) }
+
+// A Buffer is memory for EachIn, which makes what is missing. It serves one
+// call at a time, and any Reader.
+type Buffer struct {
+	bytes []byte
+	ops   []Op
+}
+
+const readChunk = 256 << 10
+
+// EachIn is Each in memory of the caller's, who reads many hints.
+func (r *Reader) EachIn(b *Buffer, f func([]Op) error) error {
+	limit := int64(r.foot.blocksEnd())
+	if need := int(min(limit, readChunk)); cap(b.bytes) < need {
+		b.bytes = make([]byte, need)
+	}
+	if b.ops == nil {
+		b.ops = make([]Op, 0, maxBlock/minRow+1)
+	}
 	var (
-		p     = make([]byte, chunk)
-		ops   = make([]Op, 0, maxBlock/minRow+1)
-		at    int64 // where p[:n] begins
-		n     int
-		seen  uint64
-		limit = int64(r.foot.blocksEnd())
+		p    = b.bytes[:cap(b.bytes)]
+		at   int64 // where p[:n] begins
+		n    int
+		seen = noOps()
 	)
 	for off := int64(0); off < limit; {
 		if rest := min(limit-off, blockHeader+maxBlock); off+rest > at+int64(n) {
-			at, n = off, int(min(limit-off, chunk))
+			at, n = off, int(min(limit-off, int64(len(p))))
 			if err := r.read(p[:n], at); err != nil {
 				return err
 			}
 		}
-		b, rows, err := r.block(p[off-at:n], off)
+		head, rows, err := r.block(p[off-at:n], off)
 		if err != nil {
 			return err
 		}
-		if ops, err = decodeRows(ops[:0], b, rows, r.foot.identity().Bytes); err != nil {
+		ops, err := decodeRows(b.ops[:0], head, rows, r.foot.identity().Bytes)
+		if err != nil {
 			return damage(r.path, off, "%v", err)
 		}
-		seen += uint64(len(ops))
+		for i := range ops {
+			seen.add(ops[i].Sequence)
+		}
 		if err := f(ops); err != nil {
 			return err
 		}
 		off += blockHeader + int64(len(rows))
 	}
-	if seen != r.foot.count() {
-		return damage(r.path, limit, "%d ops, the footer says %d", seen, r.foot.count())
+	if want := r.foot.totals(); seen != want {
+		return damage(r.path, limit, "%d ops of sequences %d to %d, the footer says %d of %d to %d",
+			seen.count, seen.lowest, seen.highest, want.count, want.lowest, want.highest)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ type Op struct {
 	Hash     uint64 // bits 0 to 25 and 48 to 63, as the index keeps them
 	Offset   uint32 // of its frame in the segment
 	Length   uint32 // of its frame
-	Kind     uint8
+	Kind     uint8  // the kind byte of its frame: the kind with its flags
 	Sequence uint64
 }
 
@@ -22,15 +22,28 @@ const (
 func codeOf(hash uint64) uint64 { return hash>>48<<lowBits | hash&(1<<lowBits-1) }
 func hashOf(code uint64) uint64 { return code>>lowBits<<48 | code&(1<<lowBits-1) }
 
-// appendRow appends an op that follows one which ended at end and had the
-// sequence before.
-func appendRow(p []byte, o Op, end uint32, before uint64) []byte {
-	x := codeOf(o.Hash) | uint64(o.Kind)<<codeBits
-	p = binary.LittleEndian.AppendUint32(p, uint32(x))
-	p = append(p, byte(x>>32), byte(x>>40), byte(x>>48))
-	p = binary.AppendUvarint(p, uint64(o.Offset-end))
-	p = binary.AppendUvarint(p, uint64(o.Length))
-	return binary.AppendVarint(p, int64(o.Sequence-before))
+// putRow writes an op that follows one which ended at end and had the sequence
+// before, and returns how many bytes of p that took.
+func putRow(p *[maxRow]byte, o *Op, end uint32, before uint64) int {
+	binary.LittleEndian.PutUint64(p[:], codeOf(o.Hash)|uint64(o.Kind)<<codeBits)
+	n := codeBytes
+	n += putUvarint(p[n:], uint64(o.Offset-end))
+	n += putUvarint(p[n:], uint64(o.Length))
+	step := int64(o.Sequence - before)
+	return n + putUvarint(p[n:], uint64(step)<<1^uint64(step>>63))
+}
+
+// putUvarint is binary.PutUvarint with the short ones first.
+func putUvarint(p []byte, x uint64) int {
+	if x < 0x80 {
+		p[0] = byte(x)
+		return 1
+	}
+	if x < 1<<14 {
+		binary.LittleEndian.PutUint16(p, uint16(x&0x7f|0x80|x>>7<<8))
+		return 2
+	}
+	return binary.PutUvarint(p, x)
 }
 
 var errRow = errors.New("rows are not what was counted")
@@ -49,8 +62,8 @@ func decodeRows(to []Op, b *block, p []byte, limit int64) ([]Op, error) {
 		p = p[n:]
 		length, m := uvarint(p)
 		p = p[m:]
-		step, k := binary.Varint(p)
-		if n == 0 || m == 0 || k <= 0 || x>>50 != 0 || gap > uint64(limit) || length == 0 || length > uint64(limit) {
+		step, k := uvarint(p)
+		if n == 0 || m == 0 || k == 0 || x>>50 != 0 || gap > uint64(limit) || length == 0 || length > uint64(limit) {
 			return nil, errRow
 		}
 		p = p[k:]
@@ -58,7 +71,7 @@ func decodeRows(to []Op, b *block, p []byte, limit int64) ([]Op, error) {
 		if end = offset + length; end > uint64(limit) {
 			return nil, errRow
 		}
-		sequence += uint64(step)
+		sequence += step>>1 ^ -(step & 1)
 		to = append(to, Op{
 			Hash: hashOf(x & (1<<codeBits - 1)), Offset: uint32(offset), Length: uint32(length),
 			Kind: uint8(x >> codeBits), Sequence: sequence,

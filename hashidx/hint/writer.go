@@ -13,7 +13,10 @@ import (
 	"github.com/kvbench/kvbench/engine/vfs"
 )
 
-const newSuffix = ".new"
+const (
+	newSuffix = ".new"
+	codeChunk = 4096
+)
 
 // A Writer writes the hint of one segment. It keeps 8 bytes per op in memory,
 // for the filter. After a failure all that is left is Abort.
@@ -27,8 +30,9 @@ type Writer struct {
 	rows    int
 	end     uint32 // of the last op
 	before  uint64 // its sequence
-	lowest  uint64
-	codes   []uint64
+	totals  totals
+	codes   [][]uint64 // chunks, so that none is ever copied
+	made    *Filter
 	err     error
 }
 
@@ -37,7 +41,7 @@ func Create(fsys vfs.FS, dir string, s Segment) (*Writer, error) {
 	if s.Bytes < 0 || s.Bytes > math.MaxUint32 {
 		return nil, fmt.Errorf("create hint %s: %w: segment of %d bytes", s.Name(), engine.ErrInvalid, s.Bytes)
 	}
-	w := &Writer{fsys: vfs.Classed(fsys, vfs.Hint), dir: dir, segment: s, lowest: math.MaxUint64}
+	w := &Writer{fsys: vfs.Classed(fsys, vfs.Hint), dir: dir, segment: s, totals: noOps()}
 	err := w.fsys.Remove(w.path() + newSuffix)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		w.file, err = w.fsys.Create(w.path() + newSuffix)
@@ -67,19 +71,48 @@ func (w *Writer) Add(o Op) error {
 		binary.LittleEndian.PutUint64(b[16:], w.before)
 		w.block = append(w.block[:0], b[:]...)
 	}
-	w.block = appendRow(w.block, o, w.end, w.before)
+	n := len(w.block)
+	n += putRow((*[maxRow]byte)(w.block[n:cap(w.block)]), &o, w.end, w.before)
+	w.block = w.block[:n]
 	w.rows++
 	w.end, w.before = o.Offset+o.Length, o.Sequence
-	w.lowest = min(w.lowest, o.Sequence)
-	w.codes = append(w.codes, codeOf(o.Hash))
-	if len(w.block) >= blockHeader+blockTarget {
+	w.remember(codeOf(o.Hash))
+	w.totals.add(o.Sequence)
+	if n >= blockHeader+blockTarget {
 		return w.flush()
 	}
 	return nil
 }
 
+// remember keeps a code for the filter, whose size is not known yet.
+func (w *Writer) remember(code uint64) {
+	i := int(w.totals.count % codeChunk)
+	if i == 0 {
+		w.codes = append(w.codes, make([]uint64, codeChunk))
+	}
+	w.codes[len(w.codes)-1][i] = code
+}
+
+// filter is the filter of all codes.
+func (w *Writer) filter() *Filter {
+	f := newFilter(int(w.totals.count))
+	f.lowest = w.totals.lowest
+	left := int(w.totals.count)
+	for _, codes := range w.codes {
+		for _, c := range codes[:min(left, codeChunk)] {
+			f.set(c)
+		}
+		left -= codeChunk
+	}
+	return f
+}
+
+func (w *Writer) failure(err error) error {
+	return fmt.Errorf("write hint %s: %w", w.segment.Name(), err)
+}
+
 func (w *Writer) fail(err error) error {
-	w.err = fmt.Errorf("write hint %s: %w", w.segment.Name(), err)
+	w.err = w.failure(err)
 	return w.err
 }
 
@@ -100,17 +133,28 @@ func (w *Writer) flush() error {
 // older one. After an error there is the older one, none, or the whole new one.
 func (w *Writer) Finish() error {
 	if w.err == nil && w.flush() == nil {
-		f := filterOf(w.codes)
-		foot := encodeFooter(w.segment, crc32.Checksum(f.words, castagnoli), uint64(len(w.codes)), w.lowest, w.off)
-		if err := w.install(append(f.words, foot[:]...)); err != nil {
-			w.err = fmt.Errorf("finish hint %s: %w", w.segment.Name(), err)
+		f := w.filter()
+		w.codes = nil
+		foot := encodeFooter(w.segment, crc32.Checksum(f.words, castagnoli), w.totals, w.off)
+		err := w.install(append(f.words, foot[:]...))
+		if err == nil {
+			w.made, w.err = f, w.failure(fs.ErrClosed)
+			return nil
 		}
+		w.err = fmt.Errorf("finish hint %s: %w", w.segment.Name(), err)
 	}
-	if err := w.err; err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	return nil
+	err := w.err // Abort sets another
+	return errors.Join(err, w.Abort())
 }
+
+// Ops, Lowest and Highest are what the Reader of the same name will say of the
+// ops so far.
+func (w *Writer) Ops() uint64     { return w.totals.count }
+func (w *Writer) Lowest() uint64  { return w.totals.lowest }
+func (w *Writer) Highest() uint64 { return w.totals.highest }
+
+// Filter is what the hint has, once Finish has returned nil; else nil.
+func (w *Writer) Filter() *Filter { return w.made }
 
 func (w *Writer) install(tail []byte) error {
 	if _, err := w.file.WriteAt(tail, w.off); err != nil {
@@ -136,7 +180,7 @@ func (w *Writer) Abort() error {
 		return nil
 	}
 	err := w.file.Close()
-	w.file, w.err = nil, fs.ErrClosed
+	w.file, w.err = nil, w.failure(fs.ErrClosed)
 	if err = errors.Join(err, w.fsys.Remove(w.path()+newSuffix)); err != nil {
 		return fmt.Errorf("abort hint %s: %w", w.segment.Name(), err)
 	}
