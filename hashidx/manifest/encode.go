@@ -30,6 +30,8 @@ func (e *Edit) encode(p []byte) []byte {
 	if e.Snapshot != nil {
 		p = binary.LittleEndian.AppendUint64(append(p, fieldSnapshot), uint64(e.Snapshot.Covers))
 		p = binary.LittleEndian.AppendUint64(p, uint64(e.Snapshot.ColdCovers))
+		p = binary.LittleEndian.AppendUint64(p, uint64(e.Snapshot.Through))
+		p = binary.LittleEndian.AppendUint64(p, uint64(e.Snapshot.ColdThrough))
 		p = append(append(p, uint8(len(e.Snapshot.Name))), e.Snapshot.Name...)
 	}
 	return p
@@ -44,7 +46,10 @@ func (s Segment) encode(p []byte) []byte {
 	p = append(p, uint8(s.Log), hinted)
 	p = binary.LittleEndian.AppendUint32(p, s.ID)
 	p = binary.LittleEndian.AppendUint64(p, uint64(s.Bytes))
+	p = binary.LittleEndian.AppendUint64(p, uint64(s.Frames))
 	p = binary.LittleEndian.AppendUint64(p, uint64(s.Live))
+	p = binary.LittleEndian.AppendUint64(p, uint64(s.Expiring))
+	p = binary.LittleEndian.AppendUint64(p, uint64(s.Expires))
 	p = binary.LittleEndian.AppendUint64(p, s.Lowest)
 	p = binary.LittleEndian.AppendUint64(p, s.Highest)
 	return binary.LittleEndian.AppendUint64(p, s.Ops)
@@ -101,10 +106,11 @@ func (e *Edit) decodeField(tag uint8, body []byte) error {
 	case fieldColdFrom:
 		e.ColdFrom = wal.LSN(binary.LittleEndian.Uint64(body))
 	case fieldSnapshot:
+		f := (*snapshotField)(body)
 		e.Snapshot = &Snapshot{
-			Name:       string(body[snapshotBytes:]),
-			Covers:     wal.LSN(binary.LittleEndian.Uint64(body)),
-			ColdCovers: wal.LSN(binary.LittleEndian.Uint64(body[8:])),
+			Name:   string(body[snapshotBytes:]),
+			Covers: wal.LSN(f.covers()), ColdCovers: wal.LSN(f.coldCovers()),
+			Through: wal.LSN(f.through()), ColdThrough: wal.LSN(f.coldThrough()),
 		}
 	case fieldAdd, fieldChange:
 		f := (*segmentField)(body)
@@ -113,7 +119,8 @@ func (e *Edit) decodeField(tag uint8, body []byte) error {
 		}
 		s := Segment{
 			Number: f.number(), Log: Log(f.log()), ID: f.id(), Hinted: f.hinted() == 1,
-			Bytes: int64(f.bytes()), Live: int64(f.live()),
+			Bytes: int64(f.bytes()), Frames: int64(f.frames()), Live: int64(f.live()),
+			Expiring: int64(f.expiring()), Expires: int64(f.expires()),
 			Lowest: f.lowest(), Highest: f.highest(), Ops: f.ops(),
 		}
 		if tag == fieldAdd {

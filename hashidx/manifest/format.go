@@ -28,11 +28,12 @@ import (
 //
 //	field     size  bytes
 //	seed      9     1, seed 8
-//	add       49    2, segment 48
+//	add       73    2, segment 72
 //	drop      3     3, number 2
-//	change    49    4, segment 48
+//	change    73    4, segment 72
 //	from      9     5, LSN of hot 8
-//	snapshot  18+n  6, LSN of hot that it covers 8, of cold 8, n 1, name n
+//	snapshot  34+n  6, LSN of hot that it covers 8, of cold 8, LSN that hot was
+//	                durable to 8, cold 8, n 1, name n
 //	coldfrom  9     7, LSN of cold 8
 //
 //	segment   offset  size  field
@@ -40,11 +41,14 @@ import (
 //	          2       1     log       1 hot, 2 cold
 //	          3       1     hinted    1 if there is a hint file, else 0
 //	          4       4     id        in its log; never 0
-//	          8       8     bytes     of its file
-//	          16      8     live      bytes of live frames, as last heard
-//	          24      8     lowest    sequence of its ops, or lower
-//	          32      8     highest   sequence of its ops; 0 if not known
-//	          40      8     ops       how many it has
+//	          8       8     bytes     where its records end
+//	          16      8     frames    bytes of all frames, as last heard
+//	          24      8     live      bytes of live frames, likewise
+//	          32      8     expiring  bytes of live frames that expire, likewise
+//	          40      8     expires   when the last does: nanoseconds since 1970
+//	          48      8     lowest    sequence of its ops, or lower
+//	          56      8     highest   sequence of its ops; 0 if not known
+//	          64      8     ops       how many it has
 //
 // A crash leaves any subset of what was not durable, which is the frame under
 // way and a mark before it. So the first frame that is not whole is the end.
@@ -62,9 +66,9 @@ import (
 const (
 	headerBytes   = 16
 	frameBytes    = 24
-	segmentBytes  = 48
+	segmentBytes  = 72
 	formatVersion = 1
-	maxPayload    = 8 << 20 // to add and change 65535 segments takes 6.4 MB
+	maxPayload    = 10 << 20 // to add and change 65535 segments takes 9.6 MB
 	maxName       = 255
 
 	fieldSeed     = 1
@@ -75,7 +79,7 @@ const (
 	fieldSnapshot = 6
 	fieldColdFrom = 7
 
-	snapshotBytes = 17 // and the name
+	snapshotBytes = 33 // and the name
 )
 
 var (
@@ -156,12 +160,23 @@ func appendFrame(p []byte, base int, sequence, durable uint64, payload []byte) [
 // segmentField is a segment in a payload.
 type segmentField [segmentBytes]byte
 
-func (s *segmentField) number() uint16  { return binary.LittleEndian.Uint16(s[0:]) }
-func (s *segmentField) log() uint8      { return s[2] }
-func (s *segmentField) hinted() uint8   { return s[3] }
-func (s *segmentField) id() uint32      { return binary.LittleEndian.Uint32(s[4:]) }
-func (s *segmentField) bytes() uint64   { return binary.LittleEndian.Uint64(s[8:]) }
-func (s *segmentField) live() uint64    { return binary.LittleEndian.Uint64(s[16:]) }
-func (s *segmentField) lowest() uint64  { return binary.LittleEndian.Uint64(s[24:]) }
-func (s *segmentField) highest() uint64 { return binary.LittleEndian.Uint64(s[32:]) }
-func (s *segmentField) ops() uint64     { return binary.LittleEndian.Uint64(s[40:]) }
+func (s *segmentField) number() uint16   { return binary.LittleEndian.Uint16(s[0:]) }
+func (s *segmentField) log() uint8       { return s[2] }
+func (s *segmentField) hinted() uint8    { return s[3] }
+func (s *segmentField) id() uint32       { return binary.LittleEndian.Uint32(s[4:]) }
+func (s *segmentField) bytes() uint64    { return binary.LittleEndian.Uint64(s[8:]) }
+func (s *segmentField) frames() uint64   { return binary.LittleEndian.Uint64(s[16:]) }
+func (s *segmentField) live() uint64     { return binary.LittleEndian.Uint64(s[24:]) }
+func (s *segmentField) expiring() uint64 { return binary.LittleEndian.Uint64(s[32:]) }
+func (s *segmentField) expires() uint64  { return binary.LittleEndian.Uint64(s[40:]) }
+func (s *segmentField) lowest() uint64   { return binary.LittleEndian.Uint64(s[48:]) }
+func (s *segmentField) highest() uint64  { return binary.LittleEndian.Uint64(s[56:]) }
+func (s *segmentField) ops() uint64      { return binary.LittleEndian.Uint64(s[64:]) }
+
+// snapshotField is what a snapshot in a payload has before its name.
+type snapshotField [snapshotBytes]byte
+
+func (s *snapshotField) covers() uint64      { return binary.LittleEndian.Uint64(s[0:]) }
+func (s *snapshotField) coldCovers() uint64  { return binary.LittleEndian.Uint64(s[8:]) }
+func (s *snapshotField) through() uint64     { return binary.LittleEndian.Uint64(s[16:]) }
+func (s *snapshotField) coldThrough() uint64 { return binary.LittleEndian.Uint64(s[24:]) }

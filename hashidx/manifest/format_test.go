@@ -85,7 +85,13 @@ func TestEachDamagedFieldIsNamed(t *testing.T) {
 		crc := crc32.Checksum(p[off+4:][:20+n], castagnoli) ^ uint32(off)*2654435761
 		binary.LittleEndian.PutUint32(p[off:], crc)
 	}
-	second := first + frameBytes + 9 + frameBytes // seed, mark
+	const (
+		add    = 1 + segmentBytes
+		second = first + frameBytes + 9 + frameBytes       // seed, mark
+		third  = second + frameBytes + 2*add + frameBytes  // two segments, mark
+		fourth = third + frameBytes + add + 9 + frameBytes // a segment, from, mark
+		named  = fourth + frameBytes + add + 9 + 1         // a segment, from, tag
+	)
 	for want, damage := range map[string]func(p []byte){
 		"magic is":                  func(p []byte) { p[0] = 'x' },
 		"checksum of the header":    func(p []byte) { p[12]++ },
@@ -94,15 +100,20 @@ func TestEachDamagedFieldIsNamed(t *testing.T) {
 		"frame is not whole":        func(p []byte) { p[second+4]++ },
 		"frame 1003 follows":        func(p []byte) { binary.LittleEndian.PutUint64(p[second+8:], 1003); sign(p, second) },
 		"field of unknown kind 9":   func(p []byte) { p[first+24] = 9; sign(p, first) },
-		"has 8 bytes, want 48":      func(p []byte) { p[first+24] = fieldAdd; sign(p, first) },
+		"has 8 bytes, want 72":      func(p []byte) { p[first+24] = fieldAdd; sign(p, first) },
 		"0 is no number":            func(p []byte) { p[second+25], p[second+26] = 0, 0; sign(p, second) },
 		"there is no log 7":         func(p []byte) { p[second+27] = 7; sign(p, second) },
 		"hinted is 2":               func(p []byte) { p[second+28] = 2; sign(p, second) },
 		"0 is no id":                func(p []byte) { clear(p[second+29:][:4]); sign(p, second) },
-		"524288 of 0 bytes":         func(p []byte) { clear(p[second+33:][:8]); sign(p, second) },
-		"of 1048576 bytes are live": func(p []byte) { p[second+48] = 0x7f; sign(p, second) },
-		"from 4294967296 to 1":      func(p []byte) { clear(p[second+57:][:8]); p[second+57] = 1; sign(p, second) },
-		"ops in 1048576 bytes":      func(p []byte) { p[second+72] = 1; sign(p, second) },
+		"records end at -92233":     func(p []byte) { p[second+40] = 0x80; sign(p, second) },
+		"524288 of 0 bytes":         func(p []byte) { clear(p[second+41:][:8]); sign(p, second) },
+		"524288 of -92233":          func(p []byte) { p[second+48] = 0x80; sign(p, second) },
+		"of 1000000 bytes are live": func(p []byte) { p[second+56] = 0x7f; sign(p, second) },
+		"4522 bytes expire":         func(p []byte) { p[second+64] = 0x80; sign(p, second) },
+		"from 4294967296 to 1":      func(p []byte) { clear(p[second+81:][:8]); p[second+81] = 1; sign(p, second) },
+		"ops in 1000000 bytes":      func(p []byte) { p[second+96] = 1; sign(p, second) },
+		"covers hot to 1:5000":      func(p []byte) { clear(p[named+16:][:8]); sign(p, fourth) },
+		"covers cold to 1:772":      func(p []byte) { clear(p[named+24:][:8]); sign(p, fourth) },
 	} {
 		p := closed(t)
 		damage(p)

@@ -27,7 +27,11 @@ func newDir(t testing.TB) *vfs.Mem {
 }
 
 func seg(number uint16, log Log, id uint32) Segment {
-	return Segment{Number: number, Log: log, ID: id, Bytes: 1 << 20, Live: 1 << 19, Ops: 1000, Lowest: uint64(id) << 32, Highest: uint64(id)<<32 | 0xff00}
+	return Segment{
+		Number: number, Log: log, ID: id,
+		Bytes: 1 << 20, Frames: 1_000_000, Live: 1 << 19, Expiring: 0x0506, Expires: 1_800_000_000e9,
+		Ops: 1000, Lowest: uint64(id) << 32, Highest: uint64(id)<<32 | 0xff00,
+	}
 }
 
 // edits is a history that uses every field.
@@ -36,13 +40,21 @@ func edits() []Edit {
 	sealed.Hinted, sealed.Live, sealed.Ops = true, 77, 0x0102
 	unknown := seg(65535, Cold, 2)
 	unknown.Ops, unknown.Lowest, unknown.Highest = 0, math.MaxUint64, 0
+	unknown.Expiring, unknown.Expires = 0, math.MinInt64
+	growing := seg(2, Cold, 9)
+	growing.Bytes, growing.Frames, growing.Expires = 16, 1<<20, math.MaxInt64
+	named := Snapshot{
+		Name: "000001.snap", Covers: 1<<32 | 5000, ColdCovers: 1<<32 | 0x0304,
+		Through: 1<<32 | 0x070809, ColdThrough: 1<<32 | 0x0304,
+	}
+	again := Snapshot{Name: "b", Covers: 2 << 32, ColdCovers: 3 << 32, Through: 2 << 32, ColdThrough: 3<<32 | 9}
 	return []Edit{
 		{Add: []Segment{seg(1, Hot, 1), seg(2, Cold, 1)}},
 		{Change: []Segment{sealed}, From: 1<<32 | 4096},
-		{Add: []Segment{seg(3, Hot, 2)}, ColdFrom: 1<<32 | 16, Snapshot: &Snapshot{Name: "000001.snap", Covers: 1<<32 | 5000, ColdCovers: 1<<32 | 0x0304}},
+		{Add: []Segment{seg(3, Hot, 2)}, ColdFrom: 1<<32 | 16, Snapshot: &named},
 		{Drop: []uint16{2}, Add: []Segment{unknown}, From: 2 << 32, ColdFrom: 2 << 32},
 		{Snapshot: &Snapshot{}},
-		{Add: []Segment{seg(2, Cold, 9)}, Snapshot: &Snapshot{Name: "b", Covers: 2 << 32, ColdCovers: 3 << 32}},
+		{Add: []Segment{growing}, Snapshot: &again},
 	}
 }
 
@@ -169,41 +181,51 @@ func TestAnEditThatBreaksARuleChangesNothing(t *testing.T) {
 		}
 	}
 	bad := seg(9, Hot, 9)
-	bad.Live = bad.Bytes + 1
+	bad.Live = bad.Frames + 1
 	negative := seg(9, Hot, 9)
-	negative.Live, negative.Bytes = -1, -1
+	negative.Live, negative.Frames = -1, -1
+	headless := seg(9, Hot, 9)
+	headless.Bytes = -1
+	eternal := seg(9, Hot, 9)
+	eternal.Expiring = -1
 	crowded := seg(9, Hot, 9)
-	crowded.Ops = 1<<20 + 1
+	crowded.Ops = 1_000_001
 	reversed := seg(9, Hot, 9)
 	reversed.Highest = reversed.Lowest - 1
 	before := content(t, m)
 	for want, e := range map[string]Edit{
-		"seed is set":                     {Seed: 43},
-		"0 is no number":                  {Add: []Segment{seg(0, Hot, 7)}},
-		"the number is taken":             {Add: []Segment{seg(1, Hot, 7)}},
-		"add segment 8: the number":       {Add: []Segment{seg(8, Hot, 7), seg(8, Hot, 8)}},
-		"hot/1 is segment 1 already":      {Add: []Segment{seg(8, Hot, 1)}},
-		"the same edit drops it":          {Drop: []uint16{3}, Add: []Segment{seg(3, Hot, 8)}},
-		"drop segment 8: there is none":   {Drop: []uint16{8}},
-		"drop segment 3: there is none":   {Drop: []uint16{3, 3}},
-		"change segment 8":                {Change: []Segment{seg(8, Hot, 8)}},
-		"it is hot/1, not hot/2":          {Change: []Segment{seg(1, Hot, 2)}},
-		"change segment 1: it is":         {Change: []Segment{seg(1, Cold, 1)}},
-		"0 is no id":                      {Add: []Segment{seg(8, Hot, 0)}},
-		"there is no log 3":               {Add: []Segment{seg(8, 3, 1)}},
-		"1048577 of 1048576":              {Add: []Segment{bad}},
-		"-1 of -1":                        {Add: []Segment{negative}},
-		"1048577 ops in 1048576 bytes":    {Add: []Segment{crowded}},
-		"from 38654705664 to 38654705663": {Change: []Segment{reversed}},
-		"recovery of hot goes back":       {From: 2<<32 - 1},
-		"recovery of cold goes back":      {ColdFrom: 2<<32 - 1},
-		"snapshot of hot goes back":       {Snapshot: &Snapshot{Name: "c", Covers: 2<<32 - 1, ColdCovers: 9 << 32}},
-		"snapshot of cold goes back":      {Snapshot: &Snapshot{Name: "c", Covers: 9 << 32, ColdCovers: 3<<32 - 1}},
-		`"" is no name of`:                {Snapshot: &Snapshot{ColdCovers: 9 << 32}},
-		`"a/b" is no name`:                {Snapshot: &Snapshot{Name: "a/b", Covers: 9 << 32}},
-		`"" is no name`:                   {Snapshot: &Snapshot{Covers: 9 << 32}},
-		`".." is no name`:                 {Snapshot: &Snapshot{Name: "..", Covers: 9 << 32}},
-		strings.Repeat("n", 256) + `" is`: {Snapshot: &Snapshot{Name: strings.Repeat("n", 256), Covers: 9 << 32}},
+		"seed is set":                      {Seed: 43},
+		"0 is no number":                   {Add: []Segment{seg(0, Hot, 7)}},
+		"the number is taken":              {Add: []Segment{seg(1, Hot, 7)}},
+		"add segment 8: the number":        {Add: []Segment{seg(8, Hot, 7), seg(8, Hot, 8)}},
+		"hot/1 is segment 1 already":       {Add: []Segment{seg(8, Hot, 1)}},
+		"the same edit drops it":           {Drop: []uint16{3}, Add: []Segment{seg(3, Hot, 8)}},
+		"drop segment 8: there is none":    {Drop: []uint16{8}},
+		"drop segment 3: there is none":    {Drop: []uint16{3, 3}},
+		"change segment 8":                 {Change: []Segment{seg(8, Hot, 8)}},
+		"it is hot/1, not hot/2":           {Change: []Segment{seg(1, Hot, 2)}},
+		"change segment 1: it is":          {Change: []Segment{seg(1, Cold, 1)}},
+		"0 is no id":                       {Add: []Segment{seg(8, Hot, 0)}},
+		"there is no log 3":                {Add: []Segment{seg(8, 3, 1)}},
+		"1000001 of 1000000":               {Add: []Segment{bad}},
+		"-1 of -1":                         {Add: []Segment{negative}},
+		"records end at -1":                {Add: []Segment{headless}},
+		"-1 bytes expire":                  {Add: []Segment{eternal}},
+		"hot to 9:0, but hot is durable":   {Snapshot: &Snapshot{Name: "c", Covers: 9 << 32, ColdCovers: 9 << 32, Through: 9<<32 - 1, ColdThrough: 9 << 32}},
+		"cold to 9:0, but cold is durable": {Snapshot: &Snapshot{Name: "c", Covers: 9 << 32, ColdCovers: 9 << 32, Through: 9 << 32, ColdThrough: 9<<32 - 1}},
+		"1000001 ops in 1000000 bytes":     {Add: []Segment{crowded}},
+		"from 38654705664 to 38654705663":  {Change: []Segment{reversed}},
+		"recovery of hot goes back":        {From: 2<<32 - 1},
+		"recovery of cold goes back":       {ColdFrom: 2<<32 - 1},
+		"snapshot of hot goes back":        {Snapshot: &Snapshot{Name: "c", Covers: 2<<32 - 1, ColdCovers: 9 << 32}},
+		"snapshot of cold goes back":       {Snapshot: &Snapshot{Name: "c", Covers: 9 << 32, ColdCovers: 3<<32 - 1}},
+		`"" is no name of`:                 {Snapshot: &Snapshot{ColdCovers: 9 << 32}},
+		`"" is no name of a snapshot`:      {Snapshot: &Snapshot{Through: 9 << 32}},
+		`"" is no name of a s`:             {Snapshot: &Snapshot{ColdThrough: 9 << 32}},
+		`"a/b" is no name`:                 {Snapshot: &Snapshot{Name: "a/b", Covers: 9 << 32}},
+		`"" is no name`:                    {Snapshot: &Snapshot{Covers: 9 << 32}},
+		`".." is no name`:                  {Snapshot: &Snapshot{Name: "..", Covers: 9 << 32}},
+		strings.Repeat("n", 256) + `" is`:  {Snapshot: &Snapshot{Name: strings.Repeat("n", 256), Covers: 9 << 32}},
 	} {
 		if err := x.Apply(e); !errors.Is(err, ErrEdit) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -14,7 +14,7 @@ import (
 
 // position draws an LSN that is maybe not above what is now, and maybe none.
 func position(t *rapid.T, now wal.LSN) wal.LSN {
-	return max(0, now-1) + wal.LSN(rapid.Uint64Range(0, 3).Draw(t, "step"))
+	return now - min(1, now) + wal.LSN(rapid.Uint64Range(0, 3).Draw(t, "step"))
 }
 
 // edit draws an edit of a few segments, of which some break a rule.
@@ -32,8 +32,11 @@ func edit(t *rapid.T, s State) Edit {
 	if len(s.Segments) > 0 && rapid.Bool().Draw(t, "change") {
 		g := rapid.SampledFrom(s.Segments).Draw(t, "changed")
 		g.Bytes = rapid.Int64Range(0, math.MaxInt64).Draw(t, "bytes")
-		g.Live = rapid.Int64Range(0, g.Bytes).Draw(t, "live")
-		g.Ops = uint64(rapid.Int64Range(0, g.Bytes).Draw(t, "ops"))
+		g.Frames = rapid.Int64Range(0, math.MaxInt64).Draw(t, "frames")
+		g.Live = rapid.Int64Range(0, g.Frames).Draw(t, "live")
+		g.Ops = uint64(rapid.Int64Range(0, g.Frames).Draw(t, "ops"))
+		g.Expiring = rapid.Int64Range(-1, math.MaxInt64).Draw(t, "expiring")
+		g.Expires = rapid.Int64().Draw(t, "expires")
 		g.Lowest = rapid.Uint64().Draw(t, "lowest")
 		g.Highest = rapid.Uint64Min(g.Lowest).Draw(t, "highest")
 		g.Hinted = rapid.Bool().Draw(t, "hinted")
@@ -44,11 +47,13 @@ func edit(t *rapid.T, s State) Edit {
 	case 0:
 		e.Snapshot = &Snapshot{}
 	case 1:
-		e.Snapshot = &Snapshot{
+		to := Snapshot{
 			Name:       rapid.StringMatching("[a-z]{1,9}").Draw(t, "name"),
 			Covers:     position(t, s.Snapshot.Covers),
 			ColdCovers: position(t, s.Snapshot.ColdCovers),
 		}
+		to.Through, to.ColdThrough = position(t, to.Covers), position(t, to.ColdCovers)
+		e.Snapshot = &to
 	}
 	return e
 }
@@ -70,6 +75,12 @@ func TestAnyHistoryIsReadAsTheModelHasIt(t *testing.T) {
 				done = append(done, e)
 				if e.From != 0 && e.From < now.From || e.ColdFrom != 0 && e.ColdFrom < now.ColdFrom {
 					rt.Fatalf("%+v goes back from %+v", e, now)
+				}
+				if to := e.Snapshot; to != nil && (to.Covers > to.Through || to.ColdCovers > to.ColdThrough) {
+					rt.Fatalf("%+v covers what is not durable", to)
+				}
+				if len(e.Change) > 0 && e.Change[0].Expiring < 0 {
+					rt.Fatalf("%+v has less than nothing", e.Change)
 				}
 			case !errors.Is(err, ErrEdit):
 				rt.Fatal(err)
@@ -110,7 +121,10 @@ func TestAllSegmentsThereCanBeFitIntoAnEdit(t *testing.T) {
 	// There is nothing longer: what an edit drops, it does not add.
 	all := Edit{
 		Add: add, Change: change, From: math.MaxUint64, ColdFrom: math.MaxUint64,
-		Snapshot: &Snapshot{Name: strings.Repeat("s", maxName), Covers: 1, ColdCovers: 1},
+		Snapshot: &Snapshot{
+			Name: strings.Repeat("s", maxName), Covers: 1, ColdCovers: 1,
+			Through: math.MaxUint64, ColdThrough: math.MaxUint64,
+		},
 	}
 	again := Edit{Change: add}
 	for _, e := range []Edit{all, again, {Change: change}} {

@@ -38,15 +38,18 @@ func (l Log) String() string {
 
 // A Segment is a file of a log that places in the index may name.
 type Segment struct {
-	Number  uint16 // in places; 1 to 65535
-	Log     Log
-	ID      uint32 // in its log; not 0
-	Bytes   int64  // of its file, when this was last said
-	Live    int64  // bytes of it that are live, likewise: a hint for GC
-	Ops     uint64 // how many it has, likewise
-	Lowest  uint64 // sequence of its ops, or lower
-	Highest uint64 // sequence of its ops; 0 if that is not known
-	Hinted  bool   // it has a hint file
+	Number   uint16 // in places; 1 to 65535
+	Log      Log
+	ID       uint32 // in its log; not 0
+	Bytes    int64  // where its records end; while it is written, maybe less
+	Frames   int64  // bytes of all frames in it, when this was last said
+	Live     int64  // bytes of those that are live, likewise: a hint for GC
+	Expiring int64  // bytes of the live ones that expire, likewise a hint
+	Expires  int64  // when the last of those does: nanoseconds since 1970, UTC
+	Ops      uint64 // how many it has, likewise
+	Lowest   uint64 // sequence of its ops, or lower
+	Highest  uint64 // sequence of its ops; 0 if that is not known
+	Hinted   bool   // it has a hint file
 }
 
 // A Snapshot names an index snapshot. The zero Snapshot is none.
@@ -54,6 +57,11 @@ type Snapshot struct {
 	Name       string  // of the file
 	Covers     wal.LSN // every op of hot below is in it
 	ColdCovers wal.LSN // every op of cold below is in it
+
+	// Ops of hot that it names are below Through, of cold below ColdThrough:
+	// positions up to which the logs were durable when the edit came. They are
+	// not below Covers and ColdCovers.
+	Through, ColdThrough wal.LSN
 }
 
 // A State is what a manifest says.
@@ -219,6 +227,10 @@ func (s *state) move(e *Edit) error {
 		return fmt.Errorf("%w: snapshot of hot goes back from %v to %v", ErrEdit, s.Snapshot.Covers, to.Covers)
 	case to.ColdCovers < s.Snapshot.ColdCovers:
 		return fmt.Errorf("%w: snapshot of cold goes back from %v to %v", ErrEdit, s.Snapshot.ColdCovers, to.ColdCovers)
+	case to.Through < to.Covers:
+		return fmt.Errorf("%w: snapshot covers hot to %v, but hot is durable to %v", ErrEdit, to.Covers, to.Through)
+	case to.ColdThrough < to.ColdCovers:
+		return fmt.Errorf("%w: snapshot covers cold to %v, but cold is durable to %v", ErrEdit, to.ColdCovers, to.ColdThrough)
 	}
 	s.Snapshot = to
 	return nil
@@ -232,10 +244,14 @@ func (g Segment) check() error {
 		return fmt.Errorf("there is no %v", g.Log)
 	case g.ID == 0:
 		return errors.New("0 is no id")
-	case g.Bytes < 0 || g.Live < 0 || g.Live > g.Bytes:
-		return fmt.Errorf("%d of %d bytes are live", g.Live, g.Bytes)
-	case g.Ops > uint64(g.Bytes):
-		return fmt.Errorf("%d ops in %d bytes", g.Ops, g.Bytes)
+	case g.Bytes < 0:
+		return fmt.Errorf("its records end at %d", g.Bytes)
+	case g.Live < 0 || g.Live > g.Frames:
+		return fmt.Errorf("%d of %d bytes are live", g.Live, g.Frames)
+	case g.Expiring < 0:
+		return fmt.Errorf("%d bytes expire", g.Expiring)
+	case g.Ops > uint64(g.Frames):
+		return fmt.Errorf("%d ops in %d bytes", g.Ops, g.Frames)
 	case g.Highest != 0 && g.Highest < g.Lowest:
 		return fmt.Errorf("sequences from %d to %d", g.Lowest, g.Highest)
 	}
