@@ -1,6 +1,7 @@
 package hashidx
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -13,11 +14,10 @@ import (
 // A change is what a batch does to one key: the last op that it has on it.
 type change struct {
 	hash uint64
-	key  []byte
-	kind record.Kind
-	user int        // bytes of key and value
+	op   record.Op
 	at   int        // of the op's frame in the record
-	old  uint64     // place before; 0 for none
+	end  int        // behind it
+	was  present    // what the index had for the key
 	lock index.Lock // of the hash
 	dead bool       // a later op has the same key
 }
@@ -65,9 +65,9 @@ func (e *store) applyNothing(level engine.Durability) error {
 	}
 	switch level {
 	case engine.OS:
-		err = e.log.Flush()
+		err = e.hot.Flush()
 	case engine.Sync:
-		err = e.log.Sync()
+		err = e.hot.Sync()
 	}
 	if err != nil {
 		return e.fail("apply an empty batch", err)
@@ -87,15 +87,8 @@ func (e *store) applyPinned(b *engine.Batch, s *scratch) (wal.LSN, error) {
 			locked[i].Unlock()
 		}
 	}()
-	for i := range changes {
-		c := &changes[i]
-		if c.dead {
-			continue
-		}
-		var err error
-		if c.old, err = e.placeIn(c.lock, c.key); err != nil {
-			return 0, err
-		}
+	if err := e.lookUp(changes, s.buf); err != nil {
+		return 0, err
 	}
 	lsn, seg, off, err := e.append(manyOps, s.buf)
 	if err != nil {
@@ -105,15 +98,41 @@ func (e *store) applyPinned(b *engine.Batch, s *scratch) (wal.LSN, error) {
 	defer e.flag(changes, ^uint32(0))
 	for i := range changes {
 		c := &changes[i]
-		e.counts.of(c.hash).wrote(c.kind, c.user)
+		e.counts.of(c.hash).wrote(c.op.Kind, len(c.op.Key)+len(c.op.Value))
+		at := off + int64(c.at)
+		seg.hold(c.hash, at, s.buf[c.at:c.end])
 		if c.dead {
 			continue
 		}
-		if err := e.move(c.lock, c.old, placeOf(seg, off+int64(c.at)), c.kind); err != nil {
+		if err := e.move(c.lock, c.was, &c.op, seg, at, c.end-c.at); err != nil {
 			return 0, e.fail("index a batch", err)
 		}
 	}
 	return lsn, nil
+}
+
+// lookUp finds out what the index has for the changes, whose locks are held,
+// and marks those that meet other keys of their code: there or in the batch.
+func (e *store) lookUp(changes []change, frames []byte) (err error) {
+	for first := 0; first < len(changes); {
+		end, colliding := first, false
+		for ; end < len(changes) && index.Same(changes[first].hash, changes[end].hash); end++ {
+			c := &changes[end]
+			if c.dead {
+				continue
+			}
+			if c.was, err = e.presentIn(c.lock, c.op.Key); err != nil {
+				return err
+			}
+			colliding = colliding || c.was.colliding || string(c.op.Key) != string(changes[first].op.Key)
+		}
+		for ; first < end; first++ {
+			if c := &changes[first]; colliding {
+				record.MarkColliding(frames[c.at:c.end])
+			}
+		}
+	}
+	return nil
 }
 
 // plan encodes the ops into s and lists them in the order of their locks.
@@ -127,19 +146,20 @@ func (e *store) plan(b *engine.Batch, s *scratch) []change {
 			o.Kind = record.Delete
 		}
 		hash := e.hash(op.Key)
-		changes = append(changes, change{hash: hash, key: op.Key, kind: o.Kind, user: len(op.Key) + len(op.Value), at: len(s.buf)})
+		at := len(s.buf)
 		s.buf = record.Append(s.buf, &o)
+		changes = append(changes, change{hash: hash, op: o, at: at, end: len(s.buf)})
 	}
 	slices.SortFunc(changes, func(a, b change) int {
 		return cmp.Or(
 			cmp.Compare(index.LockOrder(a.hash), index.LockOrder(b.hash)),
-			cmp.Compare(a.hash, b.hash),
-			slices.Compare(a.key, b.key),
+			index.Compare(a.hash, b.hash),
+			bytes.Compare(a.op.Key, b.op.Key),
 			cmp.Compare(a.at, b.at),
 		)
 	})
 	for i := 1; i < len(changes); i++ {
-		changes[i-1].dead = string(changes[i-1].key) == string(changes[i].key)
+		changes[i-1].dead = bytes.Equal(changes[i-1].op.Key, changes[i].op.Key)
 	}
 	return changes
 }

@@ -34,6 +34,15 @@ func (c *counted) wrote(kind record.Kind, bytes int) {
 	c.bytesIn.Add(uint64(bytes))
 }
 
+// writes is how many ops were written.
+func (c *counters) writes() uint64 {
+	var n uint64
+	for i := range c.parts {
+		n += c.parts[i].puts.Load() + c.parts[i].deletes.Load()
+	}
+	return n
+}
+
 // Metrics implements engine.Engine.
 func (e *store) Metrics(m *engine.Metrics) {
 	var gets, puts, deletes, scans, batches, bytesIn, bytesOut uint64
@@ -52,21 +61,28 @@ func (e *store) Metrics(m *engine.Metrics) {
 		Scans: engine.Known(scans), Batches: engine.Known(batches),
 		BytesIn: engine.Known(bytesIn), BytesOut: engine.Known(bytesOut),
 	}
-	log := e.log.Stats()
+	e.logMetrics(m)
+	reads := e.counting.Counts(vfs.Data)
+	m.Read.IOs = engine.Known(reads.Reads)
+	m.Read.IOBytes = engine.Known(reads.ReadBytes)
+	m.Health.CorruptionFound = engine.Known(e.corruptions.Load())
+	m.Health.RecoveryTime = engine.Known(uint64(e.recovery))
+	m.Health.RecoveryBytes = engine.Known(uint64(e.recovered))
+	e.memoryMetrics(m)
+}
+
+// logMetrics are those of hot/: what users wrote.
+func (e *store) logMetrics(m *engine.Metrics) {
+	if e.hot == nil { // read only, and empty
+		return
+	}
+	log := e.hot.Stats()
 	m.Log = engine.LogMetrics{
 		BytesIn: engine.Known(log.BytesIn), BytesWritten: engine.Known(log.BytesWritten),
 		BytesZeroed: engine.Known(log.BytesZeroed), Syncs: engine.Known(log.Syncs),
 		Groups: engine.Known(log.Writes), SyncTime: engine.Known(uint64(log.SyncTime)),
 		SyncsAvoided: engine.Known(log.SyncsShared),
 	}
-	reads := e.counting.Counts(vfs.Data)
-	m.Read.IOs = engine.Known(reads.Reads)
-	m.Read.IOBytes = engine.Known(reads.ReadBytes)
-	m.Space.Files = engine.Known(uint64(log.Segments))
-	m.Health.CorruptionFound = engine.Known(e.corruptions.Load())
-	m.Health.RecoveryTime = engine.Known(uint64(e.recovery))
-	m.Health.RecoveryBytes = engine.Known(uint64(e.recovered))
-	e.memoryMetrics(m)
 }
 
 // memoryMetrics are those of what Close frees.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"runtime"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/record"
+	"github.com/zeebo/xxh3"
 )
 
 const (
@@ -38,7 +38,7 @@ func (e *store) release(s *scratch) {
 	}
 }
 
-func (e *store) hash(key []byte) uint64 { return maphash.Bytes(e.seed, key) }
+func (e *store) hash(key []byte) uint64 { return xxh3.HashSeed(key, e.seed) }
 
 // Get implements engine.Engine.
 func (e *store) Get(dst, key []byte) ([]byte, error) {
@@ -82,7 +82,7 @@ func (e *store) find(c index.Cursor, key []byte, s **scratch) (place uint64, op 
 		if !ok {
 			return 0, record.Op{}, false, nil
 		}
-		op, err := e.view(place, s)
+		op, _, err := e.view(place, s)
 		if err != nil {
 			return 0, record.Op{}, false, err
 		}
@@ -92,15 +92,15 @@ func (e *store) find(c index.Cursor, key []byte, s **scratch) (place uint64, op 
 	}
 }
 
-// view returns the op at a place: in the tail, or read into a scratch, which
-// it takes where there is none.
-func (e *store) view(place uint64, s **scratch) (record.Op, error) {
+// view returns the op at a place and the length of its frame: in the tail, or
+// read into a scratch, which it takes where there is none.
+func (e *store) view(place uint64, s **scratch) (record.Op, int, error) {
 	seg, off := e.segments.at(place)
 	p, at := e.tail.find(seg, off)
 	if p != nil {
-		op, _, err := record.Split(p.bytes[at:])
+		op, n, err := record.Split(p.bytes[at:])
 		if err == nil {
-			return op, nil
+			return op, n, nil
 		}
 		// It goes on in the next page.
 	}
@@ -108,9 +108,9 @@ func (e *store) view(place uint64, s **scratch) (record.Op, error) {
 		*s = e.scratch()
 	}
 	if p != nil && e.assemble(seg, off, *s) {
-		op, _, err := record.Split((*s).buf)
+		op, n, err := record.Split((*s).buf)
 		if err == nil {
-			return op, nil
+			return op, n, nil
 		}
 	}
 	return e.load(seg, off, *s)
@@ -144,35 +144,35 @@ func (e *store) assemble(seg *segment, off int64, s *scratch) bool {
 }
 
 // load reads a frame from its file.
-func (e *store) load(seg *segment, off int64, s *scratch) (record.Op, error) {
+func (e *store) load(seg *segment, off int64, s *scratch) (record.Op, int, error) {
 	f, err := e.segments.open(seg)
 	if err != nil {
-		return record.Op{}, err
+		return record.Op{}, 0, err
 	}
 	if err := s.read(f, off, guessBytes); err != nil {
-		return record.Op{}, fmt.Errorf("read op: %w", err)
+		return record.Op{}, 0, fmt.Errorf("read op: %w", err)
 	}
 	n, err := record.Length(s.buf)
 	if err == nil && n > len(s.buf) {
 		if n > trustedBytes {
 			size, err := f.Size()
 			if err != nil {
-				return record.Op{}, fmt.Errorf("read op: %w", err)
+				return record.Op{}, 0, fmt.Errorf("read op: %w", err)
 			}
 			n = int(min(int64(n), max(0, size-off)))
 		}
 		if err := s.read(f, off, n); err != nil {
-			return record.Op{}, fmt.Errorf("read op: %w", err)
+			return record.Op{}, 0, fmt.Errorf("read op: %w", err)
 		}
 	}
 	if err == nil {
 		var op record.Op
-		if op, _, err = record.Parse(s.buf); err == nil {
-			return op, nil
+		if op, n, err = record.Parse(s.buf); err == nil {
+			return op, n, nil
 		}
 	}
 	e.corruptions.Add(1)
-	return record.Op{}, engine.Corrupt(seg.path, off, "no op where the index has one", err)
+	return record.Op{}, 0, engine.Corrupt(seg.path, off, "no op where the index has one", err)
 }
 
 // read reads up to n bytes, fewer at the file's end.
@@ -238,7 +238,7 @@ func (e *store) visit(entry index.Entry, buf *[]byte, f func(key, value []byte) 
 		g.Unpin()
 		return engine.ErrClosed
 	}
-	op, err := e.view(entry.Place, &s)
+	op, _, err := e.view(entry.Place, &s)
 	live := err == nil && !e.expired(&op)
 	split := len(op.Key)
 	if live {

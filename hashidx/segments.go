@@ -3,12 +3,14 @@ package hashidx
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/engine/wal"
+	"github.com/kvbench/kvbench/hashidx/manifest"
 )
 
 // A place, as the index keeps it, is the number of a segment and the offset of
@@ -20,15 +22,37 @@ const (
 
 func placeOf(s *segment, off int64) uint64 { return uint64(s.number)<<offsetBits | uint64(off) }
 
-// A segment is a file of the log, as readers see it.
+// numberOf is the number of the segment of a place.
+func numberOf(place uint64) uint16 { return uint16(place >> offsetBits) }
+
+// A segment is a file of one of the logs.
 type segment struct {
-	number uint32 // while this engine is open; never 0
-	id     uint32 // the log's
+	number uint16 // in places; never 0
+	log    manifest.Log
+	id     uint32 // in its log
 	path   string
 
 	// base is from where on this engine has appended: what is before it is
 	// not in memory.
 	base int64
+
+	// What it holds: all its frames, and those that the index points to. live
+	// is exact but after a crash; see doc.go.
+	bytes, ops, live atomic.Int64
+
+	// highest is a sequence that no op in it is above; 0 if that is not known.
+	// Of a segment of hot/ it is not used: its sequences follow from places.
+	highest atomic.Uint64
+
+	// end is where its records end, once it is sealed: once nothing is
+	// appended to it any more.
+	end atomic.Int64
+
+	// hinted: its hint is durable and the manifest says so. listed: the
+	// manifest names it. maintenance guards both.
+	hinted, listed bool
+
+	notes notes
 
 	// pages are the tail's; see tail.go.
 	pages atomic.Pointer[pageTable]
@@ -38,51 +62,143 @@ type segment struct {
 	opening sync.Mutex
 }
 
-// segments finds them: by number for readers, by id for writers.
+// key names the segment where numbers that come again will not do: in caches.
+func (s *segment) key() uint64 { return uint64(s.log)<<32 | uint64(s.id) }
+
+// sequence of the op whose frame is at an offset of a segment of hot/.
+func sequenceOf(id uint32, off int64) uint64 { return uint64(id)<<offsetBits | uint64(off) }
+
+// dead is how many bytes of frames the index does not point to.
+func (s *segment) dead() int64 { return max(0, s.bytes.Load()-s.live.Load()) }
+
+type owner struct {
+	log manifest.Log
+	id  uint32
+}
+
+// segments finds them: by number for readers, by log and id for writers.
 type segments struct {
 	fsys vfs.FS
-	dir  string
+	home *engine.Home
 
-	all  atomic.Pointer[[]*segment] // by number; 0 is nil
-	last atomic.Pointer[segment]    // that was asked for by id
+	// all is by number. A reader finds a segment there, or has found it
+	// there, as long as it is pinned.
+	all [maxSegments + 1]atomic.Pointer[segment]
 
-	mu   sync.Mutex // guards byID, and who adds to all
-	byID map[uint32]*segment
+	last [manifest.Cold + 1]atomic.Pointer[segment] // asked for by id last, by log
+
+	mu      sync.Mutex
+	owners  map[owner]*segment
+	next    uint16            // the number that was given last
+	avoided map[uint16]uint32 // numbers that may not be given, and for how many reasons
 }
 
-func newSegments(fsys vfs.FS, dir string) *segments {
-	t := &segments{fsys: fsys, dir: dir, byID: map[uint32]*segment{}}
-	t.all.Store(&[]*segment{nil})
-	return t
+func newSegments(fsys vfs.FS, home *engine.Home) *segments {
+	return &segments{fsys: fsys, home: home, owners: map[owner]*segment{}, avoided: map[uint16]uint32{}}
 }
 
-// at returns the segment of a place.
+// at returns the segment of a place, which the index had while the caller was
+// pinned.
 func (t *segments) at(place uint64) (s *segment, off int64) {
-	all := *t.all.Load()
-	return all[place>>offsetBits], int64(place & math.MaxUint32)
+	return t.all[numberOf(place)].Load(), int64(place & math.MaxUint32)
 }
 
-// of returns the segment with an id, and gives it a number if it has none:
-// then base is where in it this engine begins to append.
-func (t *segments) of(id uint32, base int64) (*segment, error) {
-	if s := t.last.Load(); s != nil && s.id == id {
+// dir is the directory of a log.
+func (t *segments) dir(log manifest.Log) string { return t.home.Path(log.String()) }
+
+// of returns the segment with an id, and makes it one if it is new: then base
+// is where in it this engine begins to append.
+func (t *segments) of(log manifest.Log, id uint32, base int64) (*segment, error) {
+	if s := t.last[log].Load(); s != nil && s.id == id {
 		return s, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.byID[id]
+	s := t.owners[owner{log, id}]
 	if s == nil {
-		all := *t.all.Load()
-		if len(all) > maxSegments {
-			return nil, fmt.Errorf("%w: %s has more than %d segments; raise segment_bytes", engine.ErrTooLarge, t.dir, maxSegments)
+		n, err := t.number()
+		if err != nil {
+			return nil, err
 		}
-		s = &segment{number: uint32(len(all)), id: id, path: wal.SegmentPath(t.dir, id), base: base}
-		t.byID[id] = s
-		all = append(all, s) // beyond what readers of the old slice look at
-		t.all.Store(&all)
+		s = t.add(n, log, id, base)
 	}
-	t.last.Store(s)
+	t.last[log].Store(s)
 	return s, nil
+}
+
+// get returns the segment with an id, or nil.
+func (t *segments) get(log manifest.Log, id uint32) *segment {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.owners[owner{log, id}]
+}
+
+// add makes a segment with a number that is free. mu is held, or nobody else
+// is there yet.
+func (t *segments) add(n uint16, log manifest.Log, id uint32, base int64) *segment {
+	s := &segment{number: n, log: log, id: id, base: base}
+	s.path = filepath.Join(t.dir(log), filepath.Base(wal.SegmentPath("", id)))
+	t.owners[owner{log, id}] = s
+	t.all[n].Store(s)
+	return s
+}
+
+// number finds one that nothing has, in a circle, so that it is long until
+// one comes again. mu is held.
+func (t *segments) number() (uint16, error) {
+	for range maxSegments {
+		t.next++
+		if t.next != 0 && t.all[t.next].Load() == nil && t.avoided[t.next] == 0 {
+			return t.next, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: %s has %d segments and can have no more; raise segment_bytes", engine.ErrTooLarge, t.home.Dir, maxSegments)
+}
+
+// avoid keeps numbers from being given, until allow.
+func (t *segments) avoid(numbers []uint16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range numbers {
+		t.avoided[n]++
+	}
+}
+
+func (t *segments) allow(numbers []uint16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range numbers {
+		if t.avoided[n]--; t.avoided[n] == 0 {
+			delete(t.avoided, n)
+		}
+	}
+}
+
+// list returns all segments, in no order.
+func (t *segments) list() []*segment {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]*segment, 0, len(t.owners))
+	for _, s := range t.owners {
+		all = append(all, s)
+	}
+	return all
+}
+
+// forget takes a segment out. No reader may find a place in it any more; who
+// has one is still pinned, so free comes through the epoch.
+func (t *segments) forget(s *segment) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.owners, owner{s.log, s.id})
+	t.last[s.log].CompareAndSwap(s, nil)
+}
+
+// free gives the number of a forgotten segment back and closes its file.
+// Nobody may be reading it.
+func (t *segments) free(s *segment) {
+	t.all[s.number].Store(nil)
+	s.close()
 }
 
 // open returns the file to read a segment from.
@@ -104,14 +220,17 @@ func (t *segments) open(s *segment) (vfs.File, error) {
 	return f, nil
 }
 
+func (s *segment) close() {
+	if f := s.file.Swap(nil); f != nil {
+		(*f).Close() // was only read
+	}
+}
+
 // close closes all files. Nobody may be reading.
 func (t *segments) close() {
-	for _, s := range *t.all.Load() {
-		if s == nil {
-			continue
-		}
-		if f := s.file.Swap(nil); f != nil {
-			(*f).Close() // was only read
+	for i := range t.all {
+		if s := t.all[i].Load(); s != nil {
+			s.close()
 		}
 	}
 }

@@ -225,12 +225,12 @@ func TestKeysWithOneHashAreToldApart(t *testing.T) {
 func TestAMissingFirstSegmentIsDamage(t *testing.T) {
 	fsys := vfs.NewMem()
 	e := openIn(t, fsys, smallest())
-	for i := 0; len(e.log.Segments()) < 2; i++ { // the log goes on when a spare is ready
+	for i := 0; len(e.hot.Segments()) < 2; i++ { // the log goes on when a spare is ready
 		if err := e.Put(fmt.Appendf(nil, "key%d", i%100), []byte(valueOf(i%100)), engine.Sync); err != nil {
 			t.Fatal(err)
 		}
 	}
-	first := e.log.Segments()[0].Path
+	first := e.hot.Segments()[0].Path
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}

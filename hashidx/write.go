@@ -10,6 +10,7 @@ import (
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/wal"
 	"github.com/kvbench/kvbench/hashidx/index"
+	"github.com/kvbench/kvbench/hashidx/manifest"
 	"github.com/kvbench/kvbench/hashidx/record"
 )
 
@@ -77,45 +78,71 @@ func (e *store) write(op *record.Op, d engine.Durability) error {
 	return e.wait(lsn, level)
 }
 
-// commit logs an op, whose hash and frame are given, and performs it. The caller is
-// pinned.
+// commit logs an op, whose hash and frame are given, and performs it. The
+// caller is pinned.
 func (e *store) commit(hash uint64, op *record.Op, frame []byte) (wal.LSN, error) {
 	if err := e.writable(); err != nil {
 		return 0, err
 	}
 	l := e.index.Lock(hash)
 	defer l.Unlock()
-	old, err := e.placeIn(l, op.Key)
+	was, err := e.presentIn(l, op.Key)
 	if err != nil {
 		return 0, err
+	}
+	if was.colliding {
+		record.MarkColliding(frame)
 	}
 	lsn, seg, off, err := e.append(oneOp, frame)
 	if err != nil {
 		return 0, err
 	}
-	if err := e.move(l, old, placeOf(seg, off), op.Kind); err != nil {
+	seg.hold(hash, off, frame)
+	if err := e.move(l, was, op, seg, off, len(frame)); err != nil {
 		return 0, e.fail("index an op", err)
 	}
 	return lsn, nil
 }
 
-// placeIn finds the place of a key whose lock is held; 0 if it has none.
-func (e *store) placeIn(l index.Lock, key []byte) (uint64, error) {
+// present is what the index has for a key.
+type present struct {
+	place     uint64 // 0: nothing
+	bytes     int    // of its frame
+	colliding bool   // it has another key with the same code
+}
+
+// presentIn looks at all that the index has for a locked hash.
+func (e *store) presentIn(l index.Lock, key []byte) (p present, err error) {
 	var s *scratch
-	place, _, _, err := e.find(l.Find(), key, &s)
+	for c := l.Find(); ; {
+		place, ok := c.Next()
+		if !ok {
+			break
+		}
+		op, n, err := e.view(place, &s)
+		switch {
+		case err != nil:
+			e.release(s)
+			return present{}, err
+		case string(op.Key) == string(key):
+			p.place, p.bytes = place, n
+		default:
+			p.colliding = true
+		}
+	}
 	e.release(s)
-	return place, err
+	return p, nil
 }
 
 // append logs a record and copies it to the tail. off is where its payload is
 // in the segment. An error has ended all writing.
 func (e *store) append(kind uint8, payload []byte) (lsn wal.LSN, seg *segment, off int64, err error) {
-	lsn, err = e.log.Append(kind, payload)
+	lsn, err = e.hot.Append(kind, payload)
 	if err != nil {
 		return 0, nil, 0, e.fail("append to the log", err)
 	}
 	off = lsn.Offset() + wal.PayloadOffset
-	seg, err = e.segments.of(lsn.Segment(), 0)
+	seg, err = e.segments.of(manifest.Hot, lsn.Segment(), 0)
 	if err == nil {
 		err = e.tail.put(seg, off, payload)
 	}
@@ -125,28 +152,40 @@ func (e *store) append(kind uint8, payload []byte) (lsn wal.LSN, seg *segment, o
 	return lsn, seg, off, nil
 }
 
-// move makes the index say where a key's op is: the key's lock is held, and
-// its place was old, or none if that is 0.
-func (e *store) move(l index.Lock, old, place uint64, kind record.Kind) error {
-	if kind == record.PutExpiring {
+// hold accounts for a frame that has been appended to the segment.
+func (s *segment) hold(hash uint64, off int64, frame []byte) {
+	s.bytes.Add(int64(len(frame)))
+	s.ops.Add(1)
+	s.notes.add(hash, record.KindByte(frame), int(off), len(frame))
+}
+
+// move makes the index say where a key's op is, which is in seg now, and was
+// elsewhere or nowhere. The key's lock is held.
+func (e *store) move(l index.Lock, was present, op *record.Op, seg *segment, off int64, bytes int) error {
+	if was.place != 0 {
+		old, _ := e.segments.at(was.place)
+		old.live.Add(-int64(was.bytes))
+	}
+	if op.Kind == record.Delete {
+		if was.place != 0 {
+			l.Delete(was.place)
+		}
+		return nil
+	}
+	if op.Kind == record.PutExpiring {
 		e.expiring.Store(true)
 	}
-	switch {
-	case kind == record.Delete:
-		if old != 0 {
-			l.Delete(old)
-		}
-	case old != 0:
-		l.Replace(old, place)
-	default:
-		return l.Insert(place)
+	seg.live.Add(int64(bytes))
+	if was.place != 0 {
+		l.Replace(was.place, placeOf(seg, off))
+		return nil
 	}
-	return nil
+	return l.Insert(placeOf(seg, off))
 }
 
 // trim gives memory of the tail back.
 func (e *store) trim(lsn wal.LSN) error {
-	err := e.tail.trim(lsn, func(at wal.LSN) error { return e.log.Wait(context.Background(), at, wal.Written) })
+	err := e.tail.trim(lsn, func(at wal.LSN) error { return e.hot.Wait(context.Background(), at, wal.Written) })
 	if err != nil {
 		return e.fail("write the log", err)
 	}
@@ -158,9 +197,9 @@ func (e *store) wait(lsn wal.LSN, level engine.Durability) error {
 	var err error
 	switch level {
 	case engine.OS:
-		err = e.log.Wait(context.Background(), lsn, wal.Written)
+		err = e.hot.Wait(context.Background(), lsn, wal.Written)
 	case engine.Sync:
-		err = e.log.Wait(context.Background(), lsn, wal.Durable)
+		err = e.hot.Wait(context.Background(), lsn, wal.Durable)
 	}
 	if err != nil {
 		return e.fail("wait for the log", err)
@@ -179,7 +218,7 @@ func (e *store) Sync() error {
 	if err := e.writable(); err != nil {
 		return err
 	}
-	if err := e.log.Sync(); err != nil {
+	if err := e.hot.Sync(); err != nil {
 		return e.fail("sync the log", err)
 	}
 	return nil
@@ -201,7 +240,7 @@ func (e *store) writable() error {
 
 // fail ends all writing and returns why. The first failure stays.
 func (e *store) fail(what string, err error) error {
-	if errors.Is(err, wal.ErrClosed) {
+	if errors.Is(err, wal.ErrClosed) || errors.Is(err, engine.ErrClosed) {
 		return engine.ErrClosed
 	}
 	err = fmt.Errorf("%s: %w", what, err)

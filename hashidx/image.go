@@ -1,0 +1,130 @@
+package hashidx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kvbench/kvbench/hashidx/index"
+	"github.com/kvbench/kvbench/hashidx/manifest"
+	"github.com/kvbench/kvbench/hashidx/snapshot"
+)
+
+// An image is a file with the entries of the index at some time.
+type image struct {
+	name    string
+	numbers []uint16 // of segments that it names, which are not given again
+	writes  uint64   // how many there had been when it was begun
+	serial  uint64   // of the last name that was tried
+}
+
+// Images are worth their bytes when the ops behind the last one would take
+// about as long to apply as it takes to load: an op costs some 100 ns to apply
+// from its hint, and an entry 30 to load.
+const (
+	imageLeastOps  = 4 << 20 // while open
+	imageOpsPerKey = 2
+	closeLeastOps  = 64 << 10 // at Close
+	closeKeysPerOp = 8
+)
+
+// imageDue reports whether the keeper should write one. maintenance is held.
+func (e *store) imageDue() bool {
+	behind := e.counts.writes() - e.image.writes
+	return behind >= max(imageLeastOps, imageOpsPerKey*uint64(e.index.Len()))
+}
+
+// closingImageDue is imageDue for Close.
+func (e *store) closingImageDue() bool {
+	behind := e.counts.writes() - e.image.writes
+	return behind > max(closeLeastOps, uint64(e.index.Len())/closeKeysPerOp)
+}
+
+// writeImage writes an image of the index and makes the manifest name it.
+// maintenance is held, so that no segment ceases to be, and GC has no copies
+// under way.
+func (e *store) writeImage(ctx context.Context) error {
+	next := image{writes: e.counts.writes(), serial: e.image.serial + 1}
+	to := manifest.Snapshot{Covers: e.hot.End()}
+	if cold := e.cold.Load(); cold != nil {
+		to.ColdCovers = cold.End()
+	}
+	e.sweep() // all ops below are in the index
+	next.name = fmt.Sprintf("%016x-%d.index", uint64(to.Covers), e.manifest.State().Sequence+next.serial)
+	to.Name = next.name
+	w := e.index.StartWalk()
+	header := snapshot.Header{Covers: to.Covers, Seed: e.seed, Buckets: w.Buckets()}
+	dir := e.home.Path(imageDir)
+	_, err := snapshot.Write(e.counting, dir, next.name, header, func(yield func([]index.Entry) error) error {
+		return w.All(func(some []index.Entry) error { return errors.Join(ctx.Err(), yield(some)) })
+	})
+	if err != nil {
+		return err
+	}
+	edit, listed, err := e.nameImage(&to)
+	if err != nil {
+		return err
+	}
+	for _, s := range e.segments.list() {
+		next.numbers = append(next.numbers, s.number)
+	}
+	e.segments.avoid(next.numbers)
+	if err := e.manifest.Apply(edit); err != nil {
+		return err
+	}
+	for _, s := range listed {
+		s.listed = true
+	}
+	e.segments.allow(e.image.numbers)
+	old := e.image.name
+	e.image = next
+	if old != "" {
+		return e.counting.Remove(dir + "/" + old)
+	}
+	return nil
+}
+
+// nameImage is the edit that names an image, once all that it names is durable.
+func (e *store) nameImage(to *manifest.Snapshot) (edit manifest.Edit, added []*segment, err error) {
+	to.Through = e.hot.End()
+	if err := e.hot.Sync(); err != nil {
+		return edit, nil, err
+	}
+	if cold := e.cold.Load(); cold != nil {
+		to.ColdThrough = cold.End()
+		if err := cold.Sync(); err != nil {
+			return edit, nil, err
+		}
+	}
+	for _, s := range e.segments.list() {
+		g := e.describe(s, s.hinted)
+		if s.listed {
+			edit.Change = append(edit.Change, g)
+			continue
+		}
+		added = append(added, s)
+		edit.Add = append(edit.Add, g)
+	}
+	edit.Snapshot = to
+	return edit, added, nil
+}
+
+// settleFiles leaves the directory so that it opens fast. There are no calls
+// any more.
+func (e *store) settleFiles() error {
+	if e.readOnly || e.failure.Load() != nil || e.hot == nil {
+		return nil
+	}
+	e.maintenance.Lock()
+	defer e.maintenance.Unlock()
+	ctx := context.Background()
+	if err := e.sealAll(ctx); err != nil {
+		return fmt.Errorf("close hash: %w", err)
+	}
+	if e.closingImageDue() {
+		if err := e.writeImage(ctx); err != nil {
+			return fmt.Errorf("close hash: %w", err)
+		}
+	}
+	return nil
+}
