@@ -1,0 +1,136 @@
+package diskindex
+
+import (
+	"sync/atomic"
+
+	"github.com/kvbench/kvbench/hashidx/index"
+)
+
+// walkPages is how many pages a walk reads at once, and yields under a lock.
+const walkPages = 8
+
+// A Walk goes through all entries once, beside writers and merges, in the order
+// of ordinals: a range of a stripe at a time.
+//
+// Concurrency: Next is for one goroutine at a time, Passed for all.
+type Walk struct {
+	x      *Index
+	next   atomic.Uint64 // the first ordinal that was not yielded
+	reader *reader       // of the file that was read last
+	old    []entry       // of the file
+	chain  []index.Entry
+	some   []index.Entry
+}
+
+// StartWalk begins a walk. It needs no end.
+func (x *Index) StartWalk() *Walk { return &Walk{x: x} }
+
+// Next calls f with the entries of the next range, maybe none; it is false
+// without a call at the end, and with an error, after which it may be called
+// again. f runs under the lock of its hashes, must not take it, and may keep
+// nothing of the slice.
+//
+// An entry that stays is yielded once; one that is replaced meanwhile once, at
+// its old or at its new place, as Passed tells.
+func (w *Walk) Next(f func(entries []index.Entry)) (more bool, err error) {
+	from := ordinal(w.next.Load())
+	if from >= endOfOrdinal {
+		return false, nil
+	}
+	s := &w.x.stripes[from.stripe()]
+	g := w.x.domain.Pin()
+	defer g.Unpin()
+	for {
+		// The file is read without the lock: it does not change.
+		file := w.x.view.Load().file
+		end, err := w.read(file, from)
+		if err != nil {
+			return false, err
+		}
+		s.mu.Lock()
+		if v := w.x.view.Load(); v.file == file {
+			w.collect(v, from, end)
+			f(w.chain)
+			w.next.Store(uint64(end))
+			s.mu.Unlock()
+			return true, nil
+		}
+		s.mu.Unlock()
+	}
+}
+
+// read reads entries of the file from an ordinal on, and returns up to where.
+func (w *Walk) read(f *file, from ordinal) (end ordinal, err error) {
+	w.old = w.old[:0]
+	end = ordinal(from.stripe()+1) << stripeShift
+	if f == nil {
+		return end, nil
+	}
+	if w.reader == nil || w.reader.file != f {
+		w.reader = newReader(f, walkPages)
+	}
+	first, _ := from.bucketOf(f.buckets)
+	last, _ := (end - 1).bucketOf(f.buckets)
+	var next uint64
+	w.old, next, err = w.reader.buckets(w.old, first, last+1)
+	return min(end, firstOf(next, f.buckets)), err
+}
+
+// collect makes chain what there is in a range. Its stripe is locked, so that
+// the fronts do not change there.
+func (w *Walk) collect(v *view, from, end ordinal) {
+	w.chain = w.chain[:0]
+	in := func(o ordinal) bool { return o >= from && o < end }
+	for _, e := range w.old {
+		if !in(e.ordinal) {
+			continue
+		}
+		hash := e.ordinal.hash()
+		if v.frozen != nil && v.frozen.hides(hash, e.place) || v.active.hides(hash, e.place) {
+			continue
+		}
+		w.chain = append(w.chain, e.index())
+	}
+	if v.frozen != nil {
+		w.some = v.frozen.added.Stripe(w.some[:0], from.stripe())
+		for _, e := range w.some {
+			if in(ordinalOf(e.Hash)) && !v.active.hides(e.Hash, e.Place) {
+				w.chain = append(w.chain, e)
+			}
+		}
+	}
+	w.some = v.active.added.Stripe(w.some[:0], from.stripe())
+	for _, e := range w.some {
+		if in(ordinalOf(e.Hash)) {
+			w.chain = append(w.chain, e)
+		}
+	}
+}
+
+// Passed reports whether the entries of a hash were yielded. The caller holds
+// the Lock of the hash, or of all: then it stays so until the lock ends. What
+// was changed under locks that found it false is yielded as changed, and what
+// is changed under one that finds it true was yielded as it had been.
+func (w *Walk) Passed(hash uint64) bool {
+	return uint64(ordinalOf(hash)) < w.next.Load()
+}
+
+// Walk calls f with every entry, until it returns false: see Walk.Next. The
+// hash has the index.HashBits that are kept; its other bits are 0. f runs
+// without locks.
+func (x *Index) Walk(f func(index.Entry) bool) error {
+	var some []index.Entry
+	take := func(entries []index.Entry) { some = append(some[:0], entries...) }
+	w := x.StartWalk()
+	for {
+		more, err := w.Next(take)
+		if !more || err != nil {
+			return err
+		}
+		for _, e := range some {
+			if !f(e) {
+				return nil
+			}
+		}
+	}
+}
