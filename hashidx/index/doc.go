@@ -23,6 +23,7 @@
 //   - pages.go: numbered lines; pool.go: overflow lines, free and not yet free
 //   - read.go: Find and Touch; write.go: Lock, LockAll, Insert, Replace, Delete,
 //     Load
+//   - fill.go: Filler, which loads what Walk has yielded
 //   - grow.go: when to split, splitting, keeping chains dense
 //   - walk.go: all entries, for snapshots, and how far that is
 //   - stats.go: memory, chains

@@ -62,6 +62,7 @@ func (x *Index) split() bool {
 	}
 	defer s.mu.Unlock()
 	from, to := x.home.at(old), x.home.at(n)
+	to.next.Store(0) // it is 0: fresh memory is cheaper to write, then read
 	if !x.copyMovers(from, to, old, bit) {
 		x.refused.Add(1)
 		return false

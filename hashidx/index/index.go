@@ -40,6 +40,10 @@ type Options struct {
 	// Keys is how many keys are expected, so that loading them splits little;
 	// 0 starts small.
 	Keys int
+
+	// Buckets is how many buckets to start with, if not 0, whatever Keys says:
+	// as many as Walk.Buckets tells, for a Filler.
+	Buckets uint64
 }
 
 // An Index maps hashes to places. It is a multiset of entries, which are a
@@ -83,10 +87,13 @@ func New(o Options) (*Index, error) {
 	x := &Index{domain: o.Domain}
 	x.home.options, x.over.options = memory, memory
 	n := uint64(firstLines)
-	if lines := uint64(max(o.Keys, 0)) / presizeKeys; lines > n {
+	switch lines := uint64(max(o.Keys, 0)) / presizeKeys; {
+	case o.Buckets != 0:
+		n = min(max(n, o.Buckets), 1<<HashBits)
+	case lines > n:
 		n = lines
 	}
-	if err := x.home.reach(n); err != nil {
+	if err := x.home.extend(int((n + pageLines - 1) / pageLines)); err != nil {
 		err = errors.Join(err, x.home.free())
 		return nil, fmt.Errorf("hash index: map %d lines: %w", n, err)
 	}

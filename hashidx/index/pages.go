@@ -41,24 +41,25 @@ func (p *pages) at(i uint64) *line {
 // reach makes sure that there are n lines.
 func (p *pages) reach(n uint64) error {
 	for p.lines.Load() < n {
-		if err := p.extend(); err != nil {
+		more := 1
+		if share := p.lines.Load() / pageLines / regionShare; share > 1 {
+			more = min(maxRegionPages, 1<<(bits.Len64(share)-1))
+		}
+		if err := p.extend(more); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *pages) extend() error {
+// extend adds n pages, which are one region.
+func (p *pages) extend(n int) error {
 	var d []*page
 	if old := p.directory.Load(); old != nil {
 		d = *old
 	}
-	n := 1
-	if share := len(d) / regionShare; share > 1 {
-		n = min(maxRegionPages, 1<<(bits.Len(uint(share))-1))
-	}
 	if p.options.HugePages {
-		n = max(n, hugePages)
+		n = (n + hugePages - 1) / hugePages * hugePages
 	}
 	r, err := offheap.Map(n*pageBytes, p.options)
 	if err != nil {

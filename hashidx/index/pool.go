@@ -45,16 +45,33 @@ func (p *pool) take() (uint32, error) {
 		p.used.Add(1)
 		return n, nil
 	}
-	n := p.made.Load() + 1 // number 0 is none
-	if n > math.MaxUint32 {
+	return p.make(1)
+}
+
+// takeRun returns up to n lines that were never used, with one number after
+// the other.
+func (p *pool) takeRun(n uint32) (first, got uint32, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if first, err = p.make(n); err != nil {
+		n = 1
+		first, err = p.make(n)
+	}
+	return first, n, err
+}
+
+// make makes n lines. The caller holds the lock.
+func (p *pool) make(n uint32) (first uint32, err error) {
+	made := p.made.Load() // number 0 is none
+	if made+uint64(n) > math.MaxUint32 {
 		return 0, errLines
 	}
-	if err := p.reach(n + 1); err != nil {
+	if err := p.reach(made + uint64(n) + 1); err != nil {
 		return 0, err
 	}
-	p.made.Store(n)
-	p.used.Add(1)
-	return uint32(n), nil
+	p.made.Store(made + uint64(n))
+	p.used.Add(int64(n))
+	return uint32(made) + 1, nil
 }
 
 // giveBack frees an empty line that no reader ever reached.

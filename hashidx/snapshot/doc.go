@@ -1,16 +1,20 @@
 // Package snapshot keeps an image of the hash engine's index in a file, so that
 // opening a directory need not look at all ops ever written.
 //
-//	info, err := snapshot.Write(fsys, dir, name, header, x.Walk)
+//	w := x.StartWalk()
+//	header.Buckets = w.Buckets()
+//	info, err := snapshot.Write(fsys, dir, name, header, w.All)
 //
 //	r, err := snapshot.Open(fsys, dir, name)
-//	dropped, err := r.Load(workers, lives, x.Load)
+//	x, err := index.New(index.Options{Buckets: r.Buckets(), Keys: int(r.Entries()), ...})
+//	dropped, err := r.Fill(workers, lives, x)
 //
 // # Map
 //
 //   - format.go: header, block, entry, table, footer (byte tables)
 //   - write.go: Write; read.go: Open, Reader
-//   - background.go: Load, and the goroutines it works with
+//   - background.go: Load, Fill, and the goroutines they work with
+//   - fill.go: what each of them fills
 //
 // # What is in it
 //
@@ -37,10 +41,11 @@
 // # No data is in a snapshot
 //
 // A missing or damaged one is ErrUnusable: recover from hints and logs alone.
-// After an error of Load the index has some entries: throw it away.
+// After an error of Load or Fill the index has some entries: throw it away.
 //
 // # Goroutines and locks
 //
-// Load starts workers and waits for them; nothing else starts any. Work is
-// handed out by an atomic counter; there is no lock.
+// Load and Fill start workers and wait for them; nothing else starts any. Work
+// is handed out by an atomic counter. What workers of Fill could not enter alone
+// they collect under a lock, and it is entered after them.
 package snapshot

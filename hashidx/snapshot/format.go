@@ -19,9 +19,11 @@ import (
 //	header    offset  size  field
 //	          0       8     magic    "kvbhsnp\n"
 //	          8       4     version  1
-//	          12      4     crc      CRC-32C of the 16 bytes after
+//	          12      4     crc      CRC-32C of the 24 bytes after
 //	          16      8     covers   LSN of the hot log
 //	          24      8     seed     of the hash
+//	          32      8     buckets  of the index, when the walk began; 0 if the
+//	                                 entries are in no order
 //
 //	block     offset  size  field
 //	          0       4     crc      CRC-32C of all after this field, exclusive-or
@@ -33,6 +35,9 @@ import (
 //	          0       6     place    never 0
 //	          6       2     hash     bits 48 to 63
 //	          8       4     hash     bits 0 to 25; the others are 0
+//
+// Entries stand in the order of buckets, so that an index with as many of them
+// is filled from its beginning to its end. Any other order is right, and slow.
 //
 //	table     2 bytes for each segment that places name, ascending
 //
@@ -49,7 +54,7 @@ import (
 //
 // A format change is a new version and a new golden file.
 const (
-	headerBytes   = 32
+	headerBytes   = 40
 	blockHeader   = 8
 	entryBytes    = 12
 	blockEntries  = 5460
@@ -78,11 +83,12 @@ func damage(path string, off int64, format string, args ...any) error {
 
 // A Header is what is known before a snapshot is written.
 type Header struct {
-	Covers wal.LSN // see the package's comment
-	Seed   uint64  // of the hash
+	Covers  wal.LSN // see the package's comment
+	Seed    uint64  // of the hash
+	Buckets uint64  // of the index: index.Walk.Buckets
 }
 
-// header is the first 32 bytes.
+// header is the first 40 bytes.
 type header [headerBytes]byte
 
 func (h *header) magic() []byte    { return h[0:][:8] }
@@ -90,6 +96,7 @@ func (h *header) version() uint32  { return binary.LittleEndian.Uint32(h[8:]) }
 func (h *header) crc() uint32      { return binary.LittleEndian.Uint32(h[12:]) }
 func (h *header) covers() uint64   { return binary.LittleEndian.Uint64(h[16:]) }
 func (h *header) seed() uint64     { return binary.LittleEndian.Uint64(h[24:]) }
+func (h *header) buckets() uint64  { return binary.LittleEndian.Uint64(h[32:]) }
 func (h *header) checksum() uint32 { return crc32.Checksum(h[16:], castagnoli) }
 
 func encodeHeader(x Header) *header {
@@ -98,6 +105,7 @@ func encodeHeader(x Header) *header {
 	binary.LittleEndian.PutUint32(h[8:], formatVersion)
 	binary.LittleEndian.PutUint64(h[16:], uint64(x.Covers))
 	binary.LittleEndian.PutUint64(h[24:], x.Seed)
+	binary.LittleEndian.PutUint64(h[32:], x.Buckets)
 	binary.LittleEndian.PutUint32(h[12:], h.checksum())
 	return &h
 }
@@ -163,9 +171,9 @@ func blockCRC(p []byte, n int64) uint32 {
 	return crc32.Checksum(p, castagnoli) ^ uint32(n)*odd
 }
 
-func appendEntry(p []byte, e index.Entry) []byte {
-	p = binary.LittleEndian.AppendUint64(p, e.Hash>>placeBits<<placeBits|e.Place)
-	return binary.LittleEndian.AppendUint32(p, uint32(e.Hash)&lowMask)
+func encodeEntry(p *[entryBytes]byte, e index.Entry) {
+	binary.LittleEndian.PutUint64(p[:], e.Hash>>placeBits<<placeBits|e.Place)
+	binary.LittleEndian.PutUint32(p[8:], uint32(e.Hash)&lowMask)
 }
 
 func decodeEntry(p *[entryBytes]byte) (e index.Entry, ok bool) {

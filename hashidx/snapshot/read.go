@@ -87,7 +87,7 @@ func (r *Reader) read(p []byte, off int64) error {
 
 // Header is what the snapshot was written with.
 func (r *Reader) Header() Header {
-	return Header{Covers: wal.LSN(r.head.covers()), Seed: r.head.seed()}
+	return Header{Covers: wal.LSN(r.head.covers()), Seed: r.head.seed(), Buckets: r.head.buckets()}
 }
 
 // Entries is the number of entries.
@@ -118,32 +118,54 @@ const (
 	alive
 )
 
-// block appends the entries of block n that are alive, using p as memory, and
-// returns how many are not.
-func (r *Reader) block(to []index.Entry, n int64, p []byte, known *numbers) ([]index.Entry, uint64, error) {
-	count := min(int64(r.foot.count())-n*blockEntries, blockEntries)
-	off := headerBytes + n*blockBytes
-	p = p[:blockHeader+count*entryBytes]
-	if err := r.read(p, off); err != nil {
-		return nil, 0, err
-	}
-	if binary.LittleEndian.Uint32(p) != blockCRC(p[4:], n) {
-		return nil, 0, damage(r.path, off, "checksum of the block is wrong")
-	}
-	if c := binary.LittleEndian.Uint32(p[4:]); int64(c) != count {
-		return nil, 0, damage(r.path, off, "block of %d entries, want %d", c, count)
-	}
-	var dropped uint64
-	for p = p[blockHeader:]; len(p) > 0; p = p[entryBytes:] {
-		e, ok := decodeEntry((*[entryBytes]byte)(p))
-		switch state := known[e.Place>>segmentBits]; {
-		case !ok || state&named == 0:
-			return nil, 0, damage(r.path, off, "impossible entry with hash %x and place %x", e.Hash, e.Place)
-		case state&alive == 0:
-			dropped++
-		default:
-			to = append(to, e)
+// known is the set of Segments, and of those that live; nil takes all.
+func (r *Reader) known(lives func(number uint16) bool) *numbers {
+	known := new(numbers)
+	for _, n := range r.segments {
+		known[n] = named
+		if lives == nil || lives(n) {
+			known[n] |= alive
 		}
 	}
-	return to, dropped, nil
+	return known
+}
+
+// A block is one worker's memory.
+type block struct {
+	bytes   []byte
+	entries []index.Entry
+}
+
+func newBlock() *block {
+	return &block{make([]byte, blockBytes), make([]index.Entry, 0, blockEntries)}
+}
+
+// block reads the entries of block n that are alive, and returns how many are
+// not.
+func (r *Reader) block(b *block, n int64, known *numbers) (gone uint64, err error) {
+	count := min(int64(r.foot.count())-n*blockEntries, blockEntries)
+	off := headerBytes + n*blockBytes
+	p := b.bytes[:blockHeader+count*entryBytes]
+	if err := r.read(p, off); err != nil {
+		return 0, err
+	}
+	if binary.LittleEndian.Uint32(p) != blockCRC(p[4:], n) {
+		return 0, damage(r.path, off, "checksum of the block is wrong")
+	}
+	if c := binary.LittleEndian.Uint32(p[4:]); int64(c) != count {
+		return 0, damage(r.path, off, "block of %d entries, want %d", c, count)
+	}
+	b.entries = b.entries[:0]
+	for p = p[blockHeader:]; len(p) >= entryBytes; p = p[entryBytes:] {
+		e, ok := decodeEntry((*[entryBytes]byte)(p))
+		switch state := known[e.Place>>segmentBits&(1<<16-1)]; {
+		case !ok || state&named == 0:
+			return 0, damage(r.path, off, "impossible entry with hash %x and place %x", e.Hash, e.Place)
+		case state&alive == 0:
+			gone++
+		default:
+			b.entries = append(b.entries, e)
+		}
+	}
+	return gone, nil
 }

@@ -21,7 +21,6 @@ import (
 	"testing"
 
 	"github.com/kvbench/kvbench/engine"
-	"github.com/kvbench/kvbench/engine/epoch"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/hashidx/index"
 )
@@ -34,7 +33,7 @@ const (
 	kept = 1<<26 - 1 | 0xffff<<48
 )
 
-var head = Header{Covers: 3<<32 | 4096, Seed: 42}
+var head = Header{Covers: 3<<32 | 4096, Seed: 42, Buckets: 1024}
 
 func newDir(t testing.TB) *vfs.Mem {
 	t.Helper()
@@ -63,13 +62,15 @@ func sorted(all []index.Entry) {
 	})
 }
 
-func walk(all []index.Entry) func(func(index.Entry) bool) {
-	return func(f func(index.Entry) bool) {
-		for _, e := range all {
-			if !f(e) {
-				return
+// walk yields entries, some at a time.
+func walk(all []index.Entry) func(func([]index.Entry) error) error {
+	return func(yield func([]index.Entry) error) error {
+		for some := range slices.Chunk(all, 1000) {
+			if err := yield(some); err != nil {
+				return err
 			}
 		}
+		return nil
 	}
 }
 
@@ -148,43 +149,6 @@ func TestEntriesAreReadAsTheyWereWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-	}
-}
-
-func TestAnIndexIsTheSameAfterwards(t *testing.T) {
-	m, d := newDir(t), epoch.NewDomain()
-	want := image(20000)
-	from, err := index.New(index.Options{Domain: d})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
-	if err := from.Load(want); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Write(m, dir, name, head, from.Walk); err != nil {
-		t.Fatal(err)
-	}
-	to, err := index.New(index.Options{Domain: d})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer to.Close()
-	r, err := Open(m, dir, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	dropped, err := r.Load(2, func(n uint16) bool { return n != 300 }, to.Load)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want = slices.DeleteFunc(want, func(e index.Entry) bool { return e.Place>>32 == 300 })
-	var got []index.Entry
-	to.Walk(func(e index.Entry) bool { got = append(got, e); return true })
-	sorted(got)
-	if !slices.Equal(got, want) || dropped != uint64(20000-len(want)) || dropped == 0 {
-		t.Fatalf("%d entries, want %d; %d dropped", len(got), len(want), dropped)
 	}
 }
 
@@ -316,7 +280,7 @@ func sign(p []byte) {
 	}
 	le := binary.LittleEndian
 	foot := p[len(p)-footerBytes:]
-	le.PutUint32(p[12:], crc32.Checksum(p[16:32], castagnoli))
+	le.PutUint32(p[12:], crc32.Checksum(p[16:headerBytes], castagnoli))
 	le.PutUint32(foot[16:], le.Uint32(p[12:]))
 	if n := int64(le.Uint32(foot[8:])) * 2; n <= int64(len(p)-headerBytes-footerBytes) {
 		table := p[int64(len(p))-footerBytes-n:][:n]
@@ -351,7 +315,7 @@ func TestEachDamagedFieldIsNamed(t *testing.T) {
 	}
 	p := file(t, image(20))
 	p[16]++
-	binary.LittleEndian.PutUint32(p[12:], crc32.Checksum(p[16:32], castagnoli))
+	binary.LittleEndian.PutUint32(p[12:], crc32.Checksum(p[16:headerBytes], castagnoli))
 	if _, err := read(put(t, p), 1); err == nil || !strings.Contains(err.Error(), "header is another's") {
 		t.Error(err)
 	}
@@ -379,44 +343,10 @@ func FuzzRead(f *testing.F) {
 		if again, err := read(put(t, file(t, got)), 1); err != nil || !reflect.DeepEqual(got, again) {
 			t.Fatalf("%v, %v, want %v", again, err, got)
 		}
+		r := open(t, put(t, p))
+		x := newIndex(t, index.Options{Buckets: r.Buckets()})
+		if _, err := r.Fill(2, nil, x); err != nil || x.Len() != len(got) {
+			t.Fatalf("%d entries fill, %v, want %d", x.Len(), err, len(got))
+		}
 	})
-}
-
-func newIndex(b *testing.B, keys int) *index.Index {
-	b.Helper()
-	x, err := index.New(index.Options{Domain: epoch.NewDomain(), Keys: keys})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return x
-}
-
-func BenchmarkLoad(b *testing.B) {
-	const n = 2_000_000
-	m, from := newDir(b), newIndex(b, n)
-	if err := from.Load(image(n)); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := Write(m, dir, name, head, from.Walk); err != nil {
-		b.Fatal(err)
-	}
-	if err := from.Close(); err != nil {
-		b.Fatal(err)
-	}
-	for _, workers := range []int{1, 2} {
-		b.Run(fmt.Sprintf("entries=%d/workers=%d", n, workers), func(b *testing.B) {
-			for b.Loop() {
-				x := newIndex(b, n)
-				r, err := Open(m, dir, name)
-				if err != nil {
-					b.Fatal(err)
-				}
-				_, err = r.Load(workers, nil, x.Load)
-				if err = errors.Join(err, r.Close(), x.Close()); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/entry")
-		})
-	}
 }

@@ -27,11 +27,14 @@ type writer struct {
 	named   [1 << 16 / 64]uint64 // segments that places name
 }
 
-// Write writes a snapshot of what walk yields, which is Index.Walk or what
-// slows it down, under a name in dir, in the place of an older one. It is
+// Write writes a snapshot of what walk yields, in the order of an index.Walk
+// with header.Buckets, under a name in dir, in the place of an older one. It is
 // durable when Write returns. After an error there is the older one, none, or
 // the whole new one. The package's comment says what must hold before and after.
-func Write(fsys vfs.FS, dir, name string, h Header, walk func(func(index.Entry) bool)) (Info, error) {
+//
+// walk may take its time, and may fail: Write gives up then, and wraps its error.
+// It must return an error of yield as it is.
+func Write(fsys vfs.FS, dir, name string, h Header, walk func(yield func([]index.Entry) error) error) (Info, error) {
 	fsys = vfs.Classed(fsys, vfs.Hint)
 	path := filepath.Join(dir, name)
 	w := &writer{block: make([]byte, blockHeader, blockBytes)}
@@ -55,20 +58,12 @@ func Write(fsys vfs.FS, dir, name string, h Header, walk func(func(index.Entry) 
 	return Info{Entries: w.entries, Bytes: w.off}, nil
 }
 
-func (w *writer) write(h *header, walk func(func(index.Entry) bool)) error {
+func (w *writer) write(h *header, walk func(yield func([]index.Entry) error) error) error {
 	err := w.put(h[:])
 	if err != nil {
 		return err
 	}
-	walk(func(e index.Entry) bool {
-		number := e.Place >> segmentBits
-		w.named[number/64] |= 1 << (number % 64)
-		w.entries++
-		if w.block = appendEntry(w.block, e); len(w.block) == blockBytes {
-			err = w.flush()
-		}
-		return err == nil
-	})
+	err = walk(w.add)
 	if err == nil && len(w.block) > blockHeader {
 		err = w.flush()
 	}
@@ -86,6 +81,28 @@ func (w *writer) write(h *header, walk func(func(index.Entry) bool)) error {
 		return err
 	}
 	return w.file.Sync()
+}
+
+// add puts entries into blocks, and full blocks into the file.
+func (w *writer) add(entries []index.Entry) error {
+	for len(entries) > 0 {
+		n := min(len(entries), (blockBytes-len(w.block))/entryBytes)
+		at := len(w.block)
+		w.block = w.block[:at+n*entryBytes]
+		for i, e := range entries[:n] {
+			encodeEntry((*[entryBytes]byte)(w.block[at+i*entryBytes:]), e)
+			number := e.Place >> segmentBits
+			w.named[number/64%uint64(len(w.named))] |= 1 << (number % 64)
+		}
+		w.entries += uint64(n)
+		entries = entries[n:]
+		if len(w.block) == blockBytes {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (w *writer) flush() error {
