@@ -38,6 +38,10 @@ func describe() []engine.Setting {
 			Effect: "memory for a copy of what was written last, which is read without a file",
 		},
 		{
+			Name: "image_ops", Kind: engine.IntSetting, Default: "0",
+			Effect: "write an image of the index, for fast opening, each time that so many ops have come; 0: when it pays",
+		},
+		{
 			Name: "huge_pages", Kind: engine.BoolSetting, Default: "false",
 			Effect: "keep the index in pages of 2 MiB, where the system has them; for more than a few hundred thousand keys",
 		},
@@ -50,6 +54,7 @@ type settings struct {
 	SegmentBytes int64             `setting:"segment_bytes"`
 	TailBytes    int64             `setting:"tail_bytes"`
 	HugePages    bool              `setting:"huge_pages"`
+	ImageOps     int64             `setting:"image_ops"`
 }
 
 func open(dir string, given map[string]string, env engine.Env) (engine.Engine, error) {

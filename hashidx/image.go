@@ -28,16 +28,17 @@ const (
 	closeKeysPerOp = 8
 )
 
-// imageDue reports whether the keeper should write one. maintenance is held.
-func (e *store) imageDue() bool {
-	behind := e.counts.writes() - e.image.writes
-	return behind >= max(imageLeastOps, imageOpsPerKey*uint64(e.index.Len()))
-}
-
-// closingImageDue is imageDue for Close.
-func (e *store) closingImageDue() bool {
-	behind := e.counts.writes() - e.image.writes
-	return behind > max(closeLeastOps, uint64(e.index.Len())/closeKeysPerOp)
+// imageDue reports whether an image should be written, now or at Close.
+// maintenance is held.
+func (e *store) imageDue(closing bool) bool {
+	behind, keys := e.counts.writes()-e.image.writes, uint64(e.index.Len())
+	switch {
+	case e.settings.ImageOps > 0:
+		return behind >= uint64(e.settings.ImageOps)
+	case closing:
+		return behind >= max(closeLeastOps, keys/closeKeysPerOp)
+	}
+	return behind >= max(imageLeastOps, imageOpsPerKey*keys)
 }
 
 // writeImage writes an image of the index and makes the manifest name it.
@@ -121,7 +122,7 @@ func (e *store) settleFiles() error {
 	if err := e.sealAll(ctx); err != nil {
 		return fmt.Errorf("close hash: %w", err)
 	}
-	if e.closingImageDue() {
+	if e.imageDue(true) {
 		if err := e.writeImage(ctx); err != nil {
 			return fmt.Errorf("close hash: %w", err)
 		}

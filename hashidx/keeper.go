@@ -100,7 +100,7 @@ func (e *store) tidy(ctx context.Context) error {
 	if err := e.sealAll(ctx); err != nil {
 		return err
 	}
-	if e.imageDue() {
+	if e.imageDue(false) {
 		return e.writeImage(ctx)
 	}
 	return nil

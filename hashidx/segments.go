@@ -87,14 +87,16 @@ type segments struct {
 
 	last [manifest.Cold + 1]atomic.Pointer[segment] // asked for by id last, by log
 
+	begun func() // is told when there is a new one
+
 	mu      sync.Mutex
 	owners  map[owner]*segment
 	next    uint16            // the number that was given last
 	avoided map[uint16]uint32 // numbers that may not be given, and for how many reasons
 }
 
-func newSegments(fsys vfs.FS, home *engine.Home) *segments {
-	return &segments{fsys: fsys, home: home, owners: map[owner]*segment{}, avoided: map[uint16]uint32{}}
+func newSegments(fsys vfs.FS, home *engine.Home, begun func()) *segments {
+	return &segments{fsys: fsys, home: home, begun: begun, owners: map[owner]*segment{}, avoided: map[uint16]uint32{}}
 }
 
 // at returns the segment of a place, which the index had while the caller was
@@ -121,6 +123,7 @@ func (t *segments) of(log manifest.Log, id uint32, base int64) (*segment, error)
 			return nil, err
 		}
 		s = t.add(n, log, id, base)
+		t.begun()
 	}
 	t.last[log].Store(s)
 	return s, nil

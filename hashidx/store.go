@@ -89,9 +89,9 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 		caps: caps(), env: env, now: env.Now, home: home, counting: counting,
 		settings: s, level: s.Durability, readOnly: s.ReadOnly,
 		domain:   epoch.NewDomain(),
-		segments: newSegments(vfs.Classed(counting, vfs.Data), home),
-		counts:   newCounters(),
+		counts: newCounters(),
 	}
+	e.segments = newSegments(vfs.Classed(counting, vfs.Data), home, e.keeper.poke)
 	e.scratches.New = func() any { return new(scratch) }
 	e.tail = newTail(e.domain, s.TailBytes)
 	e.keeper.init()
