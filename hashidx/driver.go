@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/cache"
 )
 
 const (
@@ -27,15 +28,27 @@ func Driver() engine.Driver {
 func describe() []engine.Setting {
 	return []engine.Setting{
 		engine.DurabilityOption(engine.OS, caps().Durabilities),
-		engine.NoCacheBytes("what is not in the tail is read from files; see tail_bytes"),
+		engine.CacheBytesOption("256m", "memory for reads: the tail and the record cache"),
 		engine.ReadOnlyOption(),
 		{
 			Name: "segment_bytes", Kind: engine.SizeSetting, Default: "64m", Min: 8 << 10, Max: 2 << 30,
 			Effect: "size of the log's files; there are at most 65535 of them",
 		},
 		{
-			Name: "tail_bytes", Kind: engine.SizeSetting, Default: "64m", Min: 16 << 10,
-			Effect: "memory for a copy of what was written last, which is read without a file",
+			Name: "tail_bytes", Kind: engine.SizeSetting, Default: "0",
+			Effect: "of cache_bytes, memory for a copy of what was written last, which is read without a file; 0: a quarter",
+		},
+		{
+			Name: "record_cache", Kind: engine.ChoiceSetting, Default: cacheAuto, Choices: []string{cacheAuto, cacheOn, cacheOff},
+			Effect: "keep records that were read from files in what the tail leaves of cache_bytes; auto: unless io=mmap",
+		},
+		{
+			Name: "cache_policy", Kind: engine.ChoiceSetting, Default: cache.S3FIFO, Choices: cache.Policies(),
+			Effect: "which record leaves the cache first",
+		},
+		{
+			Name: "io", Kind: engine.ChoiceSetting, Default: ioPread, Choices: []string{ioPread, ioMmap, ioDirect},
+			Effect: "how files are read once they are sealed: mmap for data that fits in memory, direct for data that is far larger",
 		},
 		{
 			Name: "image_ops", Kind: engine.IntSetting, Default: "0",
@@ -52,7 +65,11 @@ type settings struct {
 	Durability   engine.Durability `setting:"durability"`
 	ReadOnly     bool              `setting:"read_only"`
 	SegmentBytes int64             `setting:"segment_bytes"`
+	CacheBytes   int64             `setting:"cache_bytes"`
 	TailBytes    int64             `setting:"tail_bytes"`
+	RecordCache  string            `setting:"record_cache"`
+	CachePolicy  string            `setting:"cache_policy"`
+	IO           string            `setting:"io"`
 	HugePages    bool              `setting:"huge_pages"`
 	ImageOps     int64             `setting:"image_ops"`
 }

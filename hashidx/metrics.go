@@ -16,7 +16,16 @@ const countedParts = 64
 
 type counted struct {
 	gets, puts, deletes, scans, batches, bytesIn, bytesOut atomic.Uint64
-	_                                                      uint64 // a cache line each
+
+	absents    atomic.Uint64 // of gets, those without a candidate
+	collisions atomic.Uint64 // candidates whose key was another
+	_          [56]byte      // two cache lines each
+}
+
+// absent counts a get of a key that no candidate had.
+func (c *counted) absent() {
+	c.gets.Add(1)
+	c.absents.Add(1)
 }
 
 func newCounters() counters { return counters{make([]counted, countedParts)} }
@@ -45,7 +54,7 @@ func (c *counters) writes() uint64 {
 
 // Metrics implements engine.Engine.
 func (e *store) Metrics(m *engine.Metrics) {
-	var gets, puts, deletes, scans, batches, bytesIn, bytesOut uint64
+	var gets, puts, deletes, scans, batches, bytesIn, bytesOut, absents, collisions uint64
 	for i := range e.counts.parts {
 		c := &e.counts.parts[i]
 		gets += c.gets.Load()
@@ -55,6 +64,8 @@ func (e *store) Metrics(m *engine.Metrics) {
 		batches += c.batches.Load()
 		bytesIn += c.bytesIn.Load()
 		bytesOut += c.bytesOut.Load()
+		absents += c.absents.Load()
+		collisions += c.collisions.Load()
 	}
 	m.User = engine.UserMetrics{
 		Gets: engine.Known(gets), Puts: engine.Known(puts), Deletes: engine.Known(deletes),
@@ -65,6 +76,10 @@ func (e *store) Metrics(m *engine.Metrics) {
 	reads := e.counting.Counts(vfs.Data)
 	m.Read.IOs = engine.Known(reads.Reads)
 	m.Read.IOBytes = engine.Known(reads.ReadBytes)
+	m.Read.RunsProbed = engine.Known(gets - absents + collisions)
+	m.Read.FilterChecks = engine.Known(gets)
+	m.Read.FilterNegatives = engine.Known(absents)
+	m.Read.FilterFalsePositives = engine.Known(collisions)
 	m.Health.CorruptionFound = engine.Known(e.corruptions.Load())
 	m.Health.RecoveryTime = engine.Known(uint64(e.recovery))
 	m.Health.RecoveryBytes = engine.Known(uint64(e.recovered))
@@ -94,7 +109,8 @@ func (e *store) memoryMetrics(m *engine.Metrics) {
 	}
 	bytes := uint64(e.index.Bytes())
 	m.Memory.Index = engine.Known(bytes)
-	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()))
+	m.Memory.Memtable = engine.Known(uint64(e.tail.bytes.Load()))
+	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()) + e.records.metrics(&m.Cache))
 	if !e.expiring.Load() { // else some of them may be absent by now
 		m.Space.LiveKeys = engine.Known(uint64(e.index.Len()))
 	}

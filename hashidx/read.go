@@ -1,44 +1,26 @@
 package hashidx
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"runtime"
-	"slices"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/epoch"
 	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/record"
 	"github.com/zeebo/xxh3"
 )
 
-const (
-	// guessBytes is read of a frame whose length is not known: most are not
-	// longer.
-	guessBytes = 2 << 10
+func (e *store) hash(key []byte) uint64 { return xxh3.HashSeed(key, e.seed) }
 
-	// trustedBytes is how long a frame may claim to be before the size of its
-	// file is asked for.
-	trustedBytes = 1 << 20
-
-	// keptBytes is how large a scratch may be to be used again.
-	keptBytes = 1 << 20
-)
-
-// scratch is memory for one call.
-type scratch struct{ buf []byte }
-
-func (e *store) scratch() *scratch { return e.scratches.Get().(*scratch) }
-
-func (e *store) release(s *scratch) {
-	if s != nil && cap(s.buf) <= keptBytes {
-		e.scratches.Put(s)
+// await returns when no batch is becoming visible that may have a key with
+// this hash. The batch holds the lock, waits for no epoch, and is done in no
+// time.
+func (e *store) await(hash uint64) {
+	for e.flags[index.LockOrder(hash)].Load() != 0 {
+		runtime.Gosched()
 	}
 }
-
-func (e *store) hash(key []byte) uint64 { return xxh3.HashSeed(key, e.seed) }
 
 // Get implements engine.Engine.
 func (e *store) Get(dst, key []byte) ([]byte, error) {
@@ -51,49 +33,126 @@ func (e *store) Get(dst, key []byte) ([]byte, error) {
 		g.Unpin()
 		return dst, engine.ErrClosed
 	}
-	for e.flags[index.LockOrder(hash)].Load() != 0 {
-		// A batch is becoming visible. It holds the lock, waits for no epoch,
-		// and is done in no time.
-		runtime.Gosched()
-	}
-	var s *scratch
-	_, op, found, err := e.find(e.index.Find(hash), key, &s)
-	if found && !e.expired(&op) {
-		dst = append(dst, op.Value...)
-	} else if err == nil {
-		err = engine.ErrNotFound
-	}
-	n := uint64(len(op.Value))
-	g.Unpin()
-	e.release(s)
-	c := e.counts.of(hash)
-	c.gets.Add(1)
-	if err == nil {
-		c.bytesOut.Add(n)
-	}
-	return dst, err
-}
-
-// find looks for a key among candidates. The op's bytes are valid while the
-// caller is pinned, and until s is used again.
-func (e *store) find(c index.Cursor, key []byte, s **scratch) (place uint64, op record.Op, found bool, err error) {
-	for {
+	e.await(hash)
+	for c := e.index.Find(hash); ; {
 		place, ok := c.Next()
 		if !ok {
-			return 0, record.Op{}, false, nil
+			g.Unpin()
+			e.counts.of(hash).absent()
+			return dst, engine.ErrNotFound
 		}
-		op, _, err := e.view(place, s)
-		if err != nil {
-			return 0, record.Op{}, false, err
+		op, err := e.recall(place)
+		switch err {
+		case nil:
+		case errElsewhere:
+			return e.fetch(dst, hash, key, place, g)
+		default:
+			g.Unpin()
+			return e.seek(dst, hash, key)
 		}
 		if string(op.Key) == string(key) {
-			return place, op, true, nil
+			dst, err = e.answer(dst, hash, &op)
+			g.Unpin()
+			return dst, err
 		}
+		e.counts.of(hash).collisions.Add(1)
 	}
 }
 
-// view returns the op at a place and the length of its frame: in the tail, or
-// read into a scratch, which it takes where there is none.
+// answer appends what a key has, whose op was found. The caller is pinned, if
+// the op is in memory of the engine.
+func (e *store) answer(dst []byte, hash uint64, op *record.Op) ([]byte, error) {
+	c := e.counts.of(hash)
+	c.gets.Add(1)
+	if e.expired(op) {
+		return dst, engine.ErrNotFound
+	}
+	c.bytesOut.Add(uint64(len(op.Value)))
+	return append(dst, op.Value...), nil
+}
+
+// errElsewhere: an op is not in memory in one piece.
+var errElsewhere = errors.New("not in memory")
+
+// recall returns the op at a place if it is in memory and whole: in a page of
+// the tail, mapped or in the cache. Its bytes are valid while the caller is
+// pinned.
+func (e *store) recall(place uint64) (op record.Op, err error) {
+	seg, off := e.segments.at(place)
+	if p, at := e.tail.find(seg, off); p != nil {
+		op, _, err = record.Split(p.bytes[at:])
+		return op, err
+	}
+	if p := seg.mapped(off); p != nil {
+		op, _, err = record.Parse(p)
+		return op, err
+	}
+	if p := e.records.get(seg, off); p != nil {
+		op, _, err = record.Split(p)
+		return op, err
+	}
+	return op, errElsewhere
+}
+
+// fetch is Get where the place of a candidate has to be read. It ends the pin
+// first: a read may take long, and what others retire should not wait for it.
+// That is right, although GC may move the op and remove the file meanwhile:
+// what is read was the key's value when the index was asked, the open file
+// outlives its name, and a read that fails because the file was closed, or
+// that finds another key, is done again by seek.
+func (e *store) fetch(dst []byte, hash uint64, key []byte, place uint64, g epoch.Guard) ([]byte, error) {
+	seg, off := e.segments.at(place)
+	src, err := e.segments.open(seg)
+	g.Unpin()
+	if err != nil || src.bytes != nil {
+		return e.seek(dst, hash, key)
+	}
+	s := e.scratch()
+	defer e.release(s)
+	op, err := s.load(src, seg, off)
+	if err != nil || string(op.Key) != string(key) {
+		return e.seek(dst, hash, key)
+	}
+	e.remember(seg, off, s)
+	return e.answer(dst, hash, &op)
+}
+
+// seek is Get that stays pinned while it reads, so that nothing goes away.
+func (e *store) seek(dst []byte, hash uint64, key []byte) ([]byte, error) {
+	var s *scratch
+	g := e.domain.Pin()
+	if e.closed.Load() {
+		g.Unpin()
+		return dst, engine.ErrClosed
+	}
+	for c := e.index.Find(hash); ; {
+		place, ok := c.Next()
+		var op record.Op
+		var err error
+		if ok {
+			op, _, err = e.view(place, &s)
+		} else {
+			e.counts.of(hash).absent()
+			err = engine.ErrNotFound
+		}
+		switch {
+		case err != nil:
+		case string(op.Key) == string(key):
+			dst, err = e.answer(dst, hash, &op)
+		default:
+			e.counts.of(hash).collisions.Add(1)
+			continue
+		}
+		g.Unpin()
+		e.release(s)
+		return dst, err
+	}
+}
+
+// view returns the op at a place and the length of its frame, wherever it is.
+// Where it has to be copied it is in a scratch, which view takes if there is
+// none: the op is valid while the caller is pinned and until s is used again.
+// What is read is not kept in the cache: who writes does not need it again.
 func (e *store) view(place uint64, s **scratch) (record.Op, int, error) {
 	seg, off := e.segments.at(place)
 	p, at := e.tail.find(seg, off)
@@ -103,6 +162,8 @@ func (e *store) view(place uint64, s **scratch) (record.Op, int, error) {
 			return op, n, nil
 		}
 		// It goes on in the next page.
+	} else if frame := e.records.get(seg, off); frame != nil {
+		return record.Split(frame)
 	}
 	if *s == nil {
 		*s = e.scratch()
@@ -113,7 +174,18 @@ func (e *store) view(place uint64, s **scratch) (record.Op, int, error) {
 			return op, n, nil
 		}
 	}
-	return e.load(seg, off, *s)
+	src, err := e.segments.open(seg)
+	if err != nil {
+		return record.Op{}, 0, err
+	}
+	op, err := (*s).load(src, seg, off)
+	if err != nil {
+		if errors.Is(err, engine.ErrCorrupt) {
+			e.corruptions.Add(1)
+		}
+		return record.Op{}, 0, err
+	}
+	return op, len((*s).frame), nil
 }
 
 // assemble copies a frame out of pages, if all of it is there. It touches no
@@ -143,112 +215,7 @@ func (e *store) assemble(seg *segment, off int64, s *scratch) bool {
 	return true
 }
 
-// load reads a frame from its file.
-func (e *store) load(seg *segment, off int64, s *scratch) (record.Op, int, error) {
-	f, err := e.segments.open(seg)
-	if err != nil {
-		return record.Op{}, 0, err
-	}
-	if err := s.read(f, off, guessBytes); err != nil {
-		return record.Op{}, 0, fmt.Errorf("read op: %w", err)
-	}
-	n, err := record.Length(s.buf)
-	if err == nil && n > len(s.buf) {
-		if n > trustedBytes {
-			size, err := f.Size()
-			if err != nil {
-				return record.Op{}, 0, fmt.Errorf("read op: %w", err)
-			}
-			n = int(min(int64(n), max(0, size-off)))
-		}
-		if err := s.read(f, off, n); err != nil {
-			return record.Op{}, 0, fmt.Errorf("read op: %w", err)
-		}
-	}
-	if err == nil {
-		var op record.Op
-		if op, n, err = record.Parse(s.buf); err == nil {
-			return op, n, nil
-		}
-	}
-	e.corruptions.Add(1)
-	return record.Op{}, 0, engine.Corrupt(seg.path, off, "no op where the index has one", err)
-}
-
-// read reads up to n bytes, fewer at the file's end.
-func (s *scratch) read(f io.ReaderAt, off int64, n int) error {
-	s.buf = slices.Grow(s.buf[:0], n)[:n]
-	n, err := f.ReadAt(s.buf, off)
-	s.buf = s.buf[:n]
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
-}
-
 // expired reports whether an op has ceased to be.
 func (e *store) expired(op *record.Op) bool {
 	return op.Kind == record.PutExpiring && e.now().UnixNano() >= op.Expire
-}
-
-// MultiGet implements engine.MultiGetter.
-func (e *store) MultiGet(keys [][]byte, out []engine.Value) error {
-	if len(keys) != len(out) {
-		return fmt.Errorf("%w: multiget of %d keys has %d places", engine.ErrInvalid, len(keys), len(out))
-	}
-	for i, key := range keys {
-		data, err := e.Get(out[i].Data[:0], key)
-		out[i].Data, out[i].Found = data, err == nil
-		if err != nil && !errors.Is(err, engine.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
-}
-
-// Scan implements engine.UnorderedScanner. f runs without locks and pins.
-func (e *store) Scan(ctx context.Context, f func(key, value []byte) error) error {
-	if !e.scans.TryRLock() { // only Close locks it
-		return engine.ErrClosed
-	}
-	defer e.scans.RUnlock()
-	if e.closed.Load() {
-		return engine.ErrClosed
-	}
-	e.counts.of(0).scans.Add(1)
-	var buf []byte
-	err := ctx.Err()
-	e.index.Walk(func(entry index.Entry) bool {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return false
-		}
-		err = e.visit(entry, &buf, f)
-		return err == nil
-	})
-	return err
-}
-
-func (e *store) visit(entry index.Entry, buf *[]byte, f func(key, value []byte) error) error {
-	var s *scratch
-	g := e.domain.Pin()
-	if e.closed.Load() {
-		g.Unpin()
-		return engine.ErrClosed
-	}
-	op, _, err := e.view(entry.Place, &s)
-	live := err == nil && !e.expired(&op)
-	split := len(op.Key)
-	if live {
-		*buf = append(append((*buf)[:0], op.Key...), op.Value...)
-	}
-	g.Unpin()
-	e.release(s)
-	if !live {
-		return err
-	}
-	e.counts.of(0).bytesOut.Add(uint64(len(*buf) - split))
-	return f((*buf)[:split:split], (*buf)[split:])
 }

@@ -145,6 +145,7 @@ func (r *recovery) adopt() error {
 // restore takes over what the manifest says.
 func (s *segment) restore(g manifest.Segment) {
 	s.end.Store(g.Bytes)
+	s.settled.Store(true)
 	s.bytes.Store(g.Frames)
 	s.ops.Store(int64(g.Ops))
 	s.live.Store(g.Live)
@@ -317,6 +318,7 @@ func (r *recovery) markSealed(log manifest.Log, l *wal.Log) error {
 		}
 		if i < len(all)-1 || r.e.readOnly {
 			s.end.Store(g.End.Offset())
+			s.settled.Store(true)
 			continue
 		}
 		// The log goes on in it; what is before is not in memory.

@@ -82,6 +82,7 @@ func (e *store) seal(ctx context.Context, s *segment) error {
 		return err
 	}
 	s.hinted, s.listed = true, true
+	s.settled.Store(true)
 	s.notes.forget()
 	s.notes.missing.Store(true)
 	s.highest.Store(highest)

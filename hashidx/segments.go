@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/epoch"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/engine/wal"
 	"github.com/kvbench/kvbench/hashidx/manifest"
@@ -57,8 +58,11 @@ type segment struct {
 	// pages are the tail's; see tail.go.
 	pages atomic.Pointer[pageTable]
 
-	// file is opened by the first who reads it, under opening.
-	file    atomic.Pointer[vfs.File]
+	// settled: its file is never written again.
+	settled atomic.Bool
+
+	// source is opened by the first who reads the file, under opening.
+	source  atomic.Pointer[source]
 	opening sync.Mutex
 }
 
@@ -78,8 +82,10 @@ type owner struct {
 
 // segments finds them: by number for readers, by log and id for writers.
 type segments struct {
-	fsys vfs.FS
-	home *engine.Home
+	fsys   vfs.FS
+	home   *engine.Home
+	domain *epoch.Domain // of readers
+	io     string        // how files are read: see io.go
 
 	// all is by number. A reader finds a segment there, or has found it
 	// there, as long as it is pinned.
@@ -204,28 +210,9 @@ func (t *segments) free(s *segment) {
 	s.close()
 }
 
-// open returns the file to read a segment from.
-func (t *segments) open(s *segment) (vfs.File, error) {
-	if f := s.file.Load(); f != nil {
-		return *f, nil
-	}
-	s.opening.Lock()
-	defer s.opening.Unlock()
-	if f := s.file.Load(); f != nil {
-		return *f, nil
-	}
-	f, err := t.fsys.Open(s.path)
-	if err != nil {
-		return nil, fmt.Errorf("open segment: %w", err)
-	}
-	f.Advise(vfs.Random, 0, 0)
-	s.file.Store(&f)
-	return f, nil
-}
-
 func (s *segment) close() {
-	if f := s.file.Swap(nil); f != nil {
-		(*f).Close() // was only read
+	if src := s.source.Swap(nil); src != nil {
+		src.close()
 	}
 }
 

@@ -37,6 +37,7 @@ type store struct {
 	hot      *wal.Log
 	segments *segments
 	tail     *tail
+	records  records
 
 	// cold is opened when GC first copies something, or by Open.
 	cold atomic.Pointer[wal.Log]
@@ -63,7 +64,8 @@ type store struct {
 	failure atomic.Pointer[error]
 
 	// closed stops calls. Each one is pinned from before it looks at closed
-	// until it has done with what Close frees; a scan holds scans meanwhile.
+	// until it has done with what Close frees; a scan holds scans meanwhile,
+	// and so does who gives the cache a record.
 	closed  atomic.Bool
 	scans   sync.RWMutex
 	closing sync.Mutex // one Close at a time
@@ -92,16 +94,28 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 		counts: newCounters(),
 	}
 	e.segments = newSegments(vfs.Classed(counting, vfs.Data), home, e.keeper.poke)
-	e.scratches.New = func() any { return new(scratch) }
-	e.tail = newTail(e.domain, s.TailBytes)
+	e.segments.domain, e.segments.io = e.domain, s.IO
+	e.scratches.New = newScratch
+	e.tail = newTail(e.domain, s.tailBytes())
 	e.keeper.init()
-	if err := e.recover(); err != nil {
+	if err := e.begin(); err != nil {
 		return nil, errors.Join(err, e.free())
 	}
 	if !e.readOnly {
 		e.keeper.done.Go(e.keep)
 	}
 	return e, nil
+}
+
+// begin makes what can fail.
+func (e *store) begin() (err error) {
+	if e.records, err = newRecords(e.domain, &e.settings); err != nil {
+		return err
+	}
+	if err := e.checkIO(); err != nil {
+		return err
+	}
+	return e.recover()
 }
 
 // Caps implements engine.Engine.
@@ -138,6 +152,7 @@ func (e *store) free() error {
 	if e.manifest != nil {
 		err = errors.Join(err, e.manifest.Close())
 	}
+	err = errors.Join(err, e.records.close())
 	e.domain.Close()
 	e.segments.close()
 	err = errors.Join(err, e.tail.close())

@@ -1,0 +1,123 @@
+package hashidx
+
+import (
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/cache"
+	"github.com/kvbench/kvbench/engine/epoch"
+)
+
+// The choices of the setting record_cache.
+const (
+	cacheAuto = "auto"
+	cacheOn   = "on"
+	cacheOff  = "off"
+)
+
+const (
+	// tailShare: the tail gets one in so many bytes of cache_bytes, unless it
+	// is told how much.
+	tailShare = 4
+
+	// frameShare: a frame that takes more than one in so many bytes of the
+	// record cache is not kept.
+	frameShare = 64
+
+	minTailBytes = 16 << 10
+)
+
+// tailBytes is the memory for the tail.
+func (s *settings) tailBytes() int64 {
+	if s.TailBytes > 0 {
+		return max(s.TailBytes, minTailBytes)
+	}
+	return max(s.CacheBytes/tailShare, minTailBytes)
+}
+
+// recordBytes is the memory for the record cache: what the tail leaves of
+// cache_bytes.
+func (s *settings) recordBytes() int64 {
+	if s.RecordCache == cacheOff || s.RecordCache == cacheAuto && s.IO == ioMmap {
+		return 0
+	}
+	return max(s.CacheBytes-s.tailBytes(), 0)
+}
+
+// records keeps frames that were read from files, whole and checked. What is
+// at a place of a segment never changes, and segments that are gone are not
+// asked for: what is kept of them ages.
+type records struct {
+	cache *cache.Cache // nil: nothing is kept
+	most  int          // bytes of the longest frame that is kept
+}
+
+func newRecords(d *epoch.Domain, s *settings) (records, error) {
+	n := s.recordBytes()
+	if n == 0 {
+		return records{}, nil
+	}
+	c, err := cache.New(cache.Options{
+		Bytes: n, Policy: s.CachePolicy, HugePages: s.HugePages, Domain: d,
+	})
+	return records{c, int(n / frameShare)}, err
+}
+
+// get returns the frame at an offset of a segment, if it is kept. It is valid
+// while the caller is pinned.
+func (r *records) get(seg *segment, off int64) []byte {
+	if r.cache == nil {
+		return nil
+	}
+	frame, _ := r.cache.Get(cache.Key{File: seg.key(), Offset: uint64(off)})
+	return frame
+}
+
+// forget gives up a frame that no index names any more.
+func (r *records) forget(seg *segment, off int64) {
+	if r.cache != nil {
+		r.cache.Erase(cache.Key{File: seg.key(), Offset: uint64(off)})
+	}
+}
+
+func (r *records) close() error {
+	if r.cache == nil {
+		return nil
+	}
+	return r.cache.Close()
+}
+
+// metrics fills in what the cache knows, and returns what memory it takes.
+func (r *records) metrics(m *engine.CacheMetrics) (bytes uint64) {
+	if r.cache == nil {
+		return 0
+	}
+	st := r.cache.Stats()
+	bytes = uint64(st.UsedBytes)
+	*m = engine.CacheMetrics{
+		Hits: engine.Known(st.Hits[cache.Record]), Misses: engine.Known(st.Misses),
+		Inserts: engine.Known(st.Inserts[cache.Record]), Evictions: engine.Known(st.Evictions[cache.Record]),
+		Bytes: engine.Known(bytes),
+	}
+	return bytes
+}
+
+// remember keeps the frame in s, which was read from a segment. The caller is
+// not pinned, so that what the frame displaces can be freed.
+func (e *store) remember(seg *segment, off int64, s *scratch) {
+	r := &e.records
+	if r.cache == nil || len(s.frame) > r.most {
+		return
+	}
+	// Close waits for scans before it frees the cache.
+	if !e.scans.TryRLock() {
+		return
+	}
+	defer e.scans.RUnlock()
+	if e.closed.Load() {
+		return
+	}
+	k := cache.Key{File: seg.key(), Offset: uint64(off)}
+	h, err := r.cache.Insert(k, len(s.frame), cache.Normal.For(cache.Record), s.fill)
+	if err == nil { // else it is not kept, which is no harm
+		h.Release()
+	}
+}
