@@ -63,8 +63,9 @@ type Index struct {
 	domain  *epoch.Domain
 	options Options // with defaults; FS is that of class Page
 
-	merging sync.Mutex // held by who merges
-	files   uint64     // opened ever; guarded by merging
+	merging  sync.Mutex // held by who merges
+	files    uint64     // opened ever; guarded by merging, as is
+	unsynced error      // of the sync of Dir that failed
 
 	base       atomic.Int64 // Len without what stripes have counted
 	merges     atomic.Uint64

@@ -34,7 +34,9 @@ type Info struct {
 // After an error the index is complete and goes on as it was, with its old
 // file; the new name may be there. What was to be merged stays in memory, and
 // the next Merge writes that only, with the Header that this one was given: it
-// is that moment's image, whatever came later. Info tells which it is.
+// is that moment's image, whatever came later. Info tells which it is. Once
+// Dir could not be synced, no Merge can promise anything, and all fail: open
+// the index again.
 //
 // From the call until the manifest names the file no segment number may be
 // used again: the file may name it.
@@ -52,7 +54,7 @@ func (x *Index) Merge(ctx context.Context, name string, h Header) (Info, error) 
 }
 
 func (x *Index) merge(ctx context.Context, name string, h Header) (Info, error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), x.unsynced); err != nil {
 		return Info{}, err
 	}
 	if x.view.Load().frozen == nil {
@@ -132,7 +134,8 @@ func (x *Index) create(ctx context.Context, v *view, info *Info) error {
 	if err := fsys.Rename(path+newSuffix, path); err != nil {
 		return err
 	}
-	return fsys.SyncDir(x.options.Dir)
+	x.unsynced = fsys.SyncDir(x.options.Dir)
+	return x.unsynced
 }
 
 // write writes what file and frozen front of v are together, in order.
