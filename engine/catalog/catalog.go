@@ -12,11 +12,13 @@ import (
 	"github.com/kvbench/kvbench/engine/peer/goleveldb"
 	"github.com/kvbench/kvbench/engine/peer/pebble"
 	"github.com/kvbench/kvbench/engine/peer/pogreb"
+	"github.com/kvbench/kvbench/hashidx"
 )
 
 // All returns the drivers of this build.
 func All() []engine.Driver {
 	drivers := []engine.Driver{
+		hashidx.Driver(),
 		pebble.Driver(), bbolt.Driver(), badger.Driver(), goleveldb.Driver(), pogreb.Driver(),
 	}
 	drivers = append(drivers, tagged()...)
