@@ -90,7 +90,7 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 	e = &store{
 		caps: caps(), env: env, now: env.Now, home: home, counting: counting,
 		settings: s, level: s.Durability, readOnly: s.ReadOnly,
-		domain:   epoch.NewDomain(),
+		domain: epoch.NewDomain(),
 		counts: newCounters(),
 	}
 	e.segments = newSegments(vfs.Classed(counting, vfs.Data), home, e.keeper.poke)
