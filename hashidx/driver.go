@@ -22,6 +22,8 @@ func Driver() engine.Driver {
 		Title:    "a log of all writes, and an index of it in memory",
 		Settings: describe(),
 		Open:     open,
+		Verify:   verify,
+		Inspect:  inspect,
 	}
 }
 

@@ -1,0 +1,295 @@
+package hashidx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/engine/wal"
+	"github.com/kvbench/kvbench/hashidx/hint"
+	"github.com/kvbench/kvbench/hashidx/manifest"
+	"github.com/kvbench/kvbench/hashidx/snapshot"
+)
+
+// A verifier reads all of a directory by itself, without opening the engine:
+// it goes on where that would give up.
+//
+// What it holds against each other: the manifest and the files it names; every
+// record of every segment and the frames in it; each row of a hint and the
+// frame that it is about; each entry of the index image and the frame at its
+// place. Files that nobody names are no problem: a crash may leave them.
+type verifier struct {
+	ctx    context.Context
+	fsys   vfs.FS
+	dir    string
+	report func(engine.Problem)
+
+	state   manifest.State
+	unknown bool // there is no state: the manifest is damaged or missing
+	image   indexImage
+}
+
+// verify implements engine.Driver.Verify.
+func verify(ctx context.Context, dir string, env engine.Env, report func(engine.Problem)) error {
+	v := &verifier{ctx: ctx, fsys: vfs.Classed(env.WithDefaults().FS, vfs.Data), dir: dir, report: report}
+	unlock, err := v.enter()
+	if err != nil {
+		return fmt.Errorf("verify hash: %w", err)
+	}
+	defer unlock()
+	for _, step := range []func() error{v.readManifest, v.readImage, v.checkSealed, v.checkTails, v.checkLeft} {
+		if err := step(); err != nil {
+			return fmt.Errorf("verify hash: %w", err)
+		}
+	}
+	return nil
+}
+
+// enter locks the directory as a reader. What is wrong with the marker is a
+// problem like others, but not if it is another engine's.
+func (v *verifier) enter() (unlock func(), err error) {
+	home, err := engine.OpenHome(v.fsys, v.dir, marker(), true)
+	if err == nil {
+		return func() { home.Close() }, nil
+	}
+	path := filepath.Join(v.dir, engine.MarkerName)
+	switch {
+	case errors.Is(err, engine.ErrNotEngineDir):
+		if !v.exists(manifest.Name) && !v.exists(manifest.Hot.String()) {
+			return nil, err
+		}
+		v.problem(path, 0, "the file is missing")
+		return func() {}, nil
+	case errors.Is(err, engine.ErrCorrupt):
+		v.found(path, err)
+	default:
+		return nil, err
+	}
+	lock, err := v.fsys.Lock(path, false)
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, fmt.Errorf("%s: %w", v.dir, engine.ErrLocked)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { lock.Close() }, nil
+}
+
+func (v *verifier) exists(name string) bool {
+	_, err := v.fsys.Stat(filepath.Join(v.dir, name))
+	return err == nil
+}
+
+func (v *verifier) logDir(log manifest.Log) string { return filepath.Join(v.dir, log.String()) }
+
+// problem reports what is wrong at an offset of a file.
+func (v *verifier) problem(path string, off int64, format string, args ...any) {
+	v.report(engine.Problem{File: path, Offset: off, Detail: fmt.Sprintf(format, args...)})
+}
+
+// found reports an error that came of reading a file, unless the check itself
+// has to end.
+func (v *verifier) found(path string, err error) error {
+	if v.ctx.Err() != nil {
+		return v.ctx.Err()
+	}
+	note := ""
+	if errors.Is(err, hint.ErrUnusable) || errors.Is(err, snapshot.ErrUnusable) {
+		note = "; no data is lost by that"
+	}
+	if damage, ok := errors.AsType[*engine.CorruptionError](err); ok {
+		detail := damage.Detail
+		if damage.Cause != nil {
+			detail += ": " + damage.Cause.Error()
+		}
+		v.problem(damage.File, damage.Offset, "%s%s", detail, note)
+	} else if damage, ok := errors.AsType[*wal.DamageError](err); ok {
+		v.problem(damage.Path, damage.Offset, "%s", damage.Detail)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		v.problem(path, 0, "the file is missing%s", note)
+	} else {
+		v.problem(path, -1, "cannot be read: %v", err)
+	}
+	return nil
+}
+
+// readManifest reads what all else is held against. A directory that was made
+// and never used has none.
+func (v *verifier) readManifest() error {
+	s, err := manifest.Read(v.fsys, v.dir)
+	if err == nil {
+		v.state = s
+		return nil
+	}
+	v.unknown = true
+	if errors.Is(err, fs.ErrNotExist) && !v.hasFiles(manifest.Hot) && !v.hasFiles(manifest.Cold) {
+		return nil
+	}
+	return v.found(filepath.Join(v.dir, manifest.Name), err)
+}
+
+// hasFiles reports whether there is anything in a log's directory.
+func (v *verifier) hasFiles(log manifest.Log) bool {
+	names, err := v.fsys.List(v.logDir(log))
+	return err == nil && len(names) > 0
+}
+
+// replayFrom is where the replay of a log begins; segments before its segment are
+// sealed.
+func replayFrom(s *manifest.State, log manifest.Log) wal.LSN {
+	if log == manifest.Cold {
+		return s.ColdFrom
+	}
+	return s.From
+}
+
+// isSealed reports whether nothing is appended to a segment any more, and
+// recovery does not replay it.
+func isSealed(s *manifest.State, g *manifest.Segment) bool {
+	return g.ID < replayFrom(s, g.Log).Segment()
+}
+
+// checkSealed checks the segments that the manifest alone accounts for.
+func (v *verifier) checkSealed() error {
+	for i := range v.state.Segments {
+		g := &v.state.Segments[i]
+		if !isSealed(&v.state, g) {
+			continue
+		}
+		if err := v.checkSegment(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) checkSegment(g *manifest.Segment) error {
+	dir := v.logDir(g.Log)
+	c := v.newCheck(g.Log, g.ID)
+	info, err := v.fsys.Stat(c.path)
+	if err != nil {
+		v.image.forget(g.Number)
+		return v.found(c.path, err)
+	}
+	if info.Size() < g.Bytes {
+		v.problem(c.path, info.Size(), "the file ends, and should have %d bytes", g.Bytes)
+	}
+	if g.Hinted {
+		if err := c.openHint(g); err != nil {
+			return err
+		}
+		defer c.closeHint()
+	}
+	if err := wal.Scan(v.fsys, dir, g.ID, 0, g.Bytes, c.record); err != nil {
+		if err := v.found(c.path, err); err != nil {
+			return err
+		}
+		c.damaged = true
+		if err := c.byRows(); err != nil {
+			return err
+		}
+	}
+	c.end()
+	if !c.damaged {
+		c.compare(g)
+	}
+	return nil
+}
+
+// checkTails checks what recovery replays: its end may be torn.
+func (v *verifier) checkTails() error {
+	for _, log := range []manifest.Log{manifest.Hot, manifest.Cold} {
+		if err := v.checkTail(log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) checkTail(log manifest.Log) error {
+	dir, from := v.logDir(log), replayFrom(&v.state, log)
+	if !v.hasFiles(log) {
+		if from != 0 || len(v.unsealed(log)) > 0 {
+			v.problem(dir, 0, "the log is missing")
+		}
+		return nil
+	}
+	var c *segmentCheck
+	next := func(rec wal.Record) error {
+		if c == nil || c.id != rec.LSN.Segment() {
+			if c != nil {
+				c.end()
+			}
+			c = v.newCheck(log, rec.LSN.Segment())
+		}
+		return c.record(rec)
+	}
+	if from.Offset() > recordsBegin {
+		if err := wal.Scan(v.fsys, dir, from.Segment(), 0, from.Offset(), next); err != nil {
+			if err := v.found(wal.SegmentPath(dir, from.Segment()), err); err != nil {
+				return err
+			}
+		}
+	}
+	l, err := wal.Open(v.fsys, dir, tailOptions(&v.state, log, v.unknown), next)
+	if c != nil {
+		c.damaged = err != nil
+		c.end()
+	}
+	if err == nil {
+		defer l.Close()
+	}
+	for _, g := range v.unsealed(log) {
+		if err != nil {
+			v.image.forget(g.Number)
+		} else if !slices.ContainsFunc(l.Segments(), func(s wal.Segment) bool { return s.ID == g.ID }) {
+			v.problem(wal.SegmentPath(dir, g.ID), 0, "the file is missing")
+			v.image.forget(g.Number)
+		}
+	}
+	if err != nil {
+		return v.found(dir, err)
+	}
+	return nil
+}
+
+// recordsBegin is where the first record of a segment begins.
+const recordsBegin = 4096
+
+// tailOptions open a log as recovery does, to be read. Without a manifest
+// nobody knows where it should begin.
+func tailOptions(s *manifest.State, log manifest.Log, unknown bool) wal.Options {
+	o := wal.Options{ReadOnly: true, From: replayFrom(s, log), Through: s.Snapshot.Through}
+	if log == manifest.Cold {
+		o.Through = s.Snapshot.ColdThrough
+	}
+	o.Complete = o.From == 0 && !unknown
+	return o
+}
+
+// unsealed lists the segments that the manifest names and recovery replays.
+func (v *verifier) unsealed(log manifest.Log) (all []*manifest.Segment) {
+	for i := range v.state.Segments {
+		if g := &v.state.Segments[i]; g.Log == log && !isSealed(&v.state, g) {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+// checkLeft reports the entries of the image that no segment had an op for.
+func (v *verifier) checkLeft() error {
+	for i := range v.state.Segments {
+		g := &v.state.Segments[i]
+		if left := v.image.left(g.Number); left > 0 {
+			v.problem(v.image.path, -1, "%d entries are in segment %d (%s), in which no op was found",
+				left, g.Number, wal.SegmentPath(v.logDir(g.Log), g.ID))
+		}
+	}
+	return nil
+}
