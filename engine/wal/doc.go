@@ -18,6 +18,7 @@
 //   - resume.go: how a recovered log is made ready to be written
 //   - read.go: ReadAt
 //   - trim.go: Truncate, Prune, Drop, Segments
+//   - rotate.go: Rotate; how a segment ends
 //   - options.go, errors.go
 //
 // # Path of an append
@@ -85,19 +86,19 @@
 //
 // # Locks
 //
-// In this order: maintenance (Truncate, Prune, Drop, Close), makingOne (who
-// makes a spare), mu (all of Log's state; held to copy a record, never while a
-// file is touched, but to open one of before From for reading). A group's own
-// lock is held for a few instructions and under no other; work is done without
-// it. The work of syncs waits for writes, never the other way.
+// In this order: maintenance (Truncate, Prune, Drop, Rotate, Close), makingOne
+// (who makes a spare), mu (all of Log's state; held to copy a record, never
+// while a file is touched, but to open one of before From for reading). A
+// group's own lock is held for a few instructions and under no other; work is
+// done without it. The work of syncs waits for writes, never the other way.
 //
 // # Goroutines
 //
 // All are in background.go, begin in Open, end with stop, and Close waits for
 // them: keepSpare makes the next segment when an eighth of the current one is
-// full, as fast as the log advances, or at once where Truncate waits for it;
-// drainBuffer writes what nobody waits for; two flushers lead the groups if
-// Options.Commit wants them. A log that is read only has none.
+// full, as fast as the log advances, or at once where Truncate or Rotate waits
+// for it; drainBuffer writes what nobody waits for; two flushers lead the groups
+// if Options.Commit wants them. A log that is read only has none.
 //
 // # Use
 //

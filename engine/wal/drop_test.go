@@ -2,7 +2,6 @@ package wal
 
 import (
 	"errors"
-
 	"io/fs"
 	"math/rand/v2"
 	"runtime"

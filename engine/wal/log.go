@@ -2,7 +2,6 @@ package wal
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -50,8 +49,8 @@ type Log struct {
 	syncsAt  uint64     // syncs done when the last segment was begun
 	stats    Stats      // what is counted under mu
 
-	// maintenance is held by Truncate, Prune, Drop and Close, makingOne
-	// by who makes one. They come in this order, and before mu.
+	// maintenance is held by Truncate, Prune, Drop, Rotate and Close, makingOne
+	// by who makes a segment. They come in this order, and before mu.
 	maintenance, makingOne sync.Mutex
 
 	// gone are segments of the log no more, oldest first, whose files are
@@ -105,6 +104,7 @@ func (l *Log) Append(kind uint8, payload []byte) (LSN, error) {
 		}
 	}
 	lsn := l.add(kind, payload, crc)
+	l.current().filled = true
 	l.stats.Records++
 	l.stats.BytesIn += uint64(len(payload))
 	full := l.buffered > l.o.BufferBytes
@@ -194,16 +194,7 @@ func (l *Log) rotate(n int64) error {
 		l.stats.Stretched++
 		return nil
 	}
-	cur, next := l.current(), l.spare
-	l.spare = nil
-	l.retryAt = 0
-	l.syncsAt = l.stats.Syncs
-	l.addSystem(kindSeal, binary.LittleEndian.AppendUint32(nil, next.id))
-	from := link{prev: cur.id, end: l.off}
-	if h := l.syncs.Horizon(); h.Segment() == cur.id {
-		from.durable = h.Offset()
-	}
-	l.begin(next, from)
+	l.seal()
 	return nil
 }
 

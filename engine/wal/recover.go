@@ -308,6 +308,7 @@ func (r *recovery) deliver(s *segment, in *scanner) (why string, err error) {
 			return fmt.Sprintf("the log goes on in segment %d", r.seal), nil
 		}
 		lsn := lsnOf(s.id, at)
+		s.filled = s.filled || h.kind() <= MaxKind
 		if h.kind() > MaxKind || lsn < r.l.o.From || r.each == nil {
 			continue
 		}

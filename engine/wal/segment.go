@@ -43,6 +43,9 @@ type segment struct {
 	// dirty: written, not synced since. The log's mu guards it.
 	dirty bool
 
+	// filled: it holds a record of a caller. The log's mu guards it.
+	filled bool
+
 	// dropped: others may have its file, which is not to be written again.
 	dropped bool
 }
