@@ -271,7 +271,7 @@ func (s *survey) tables(rows []segmentRow) {
 	for i := range rows {
 		segments.Rows = append(segments.Rows, s.segmentCells(&rows[i]))
 	}
-	s.layout.Tables = append(s.layout.Tables, segments, s.kinds(), s.orphans(rows))
+	s.layout.Tables = append(s.layout.Tables, segments, s.kinds(rows), s.orphans(rows))
 }
 
 func (s *survey) segmentCells(r *segmentRow) []string {
@@ -330,14 +330,24 @@ func (s *survey) age(changed time.Time) string {
 }
 
 // kinds adds the files up by what they are.
-func (s *survey) kinds() engine.LayoutTable {
+func (s *survey) kinds(rows []segmentRow) engine.LayoutTable {
 	t := engine.LayoutTable{Title: "files", Columns: []string{"kind", "files", "bytes"}}
-	for _, kind := range []string{"marker", "manifest", "hot segments", "cold segments", "hints", "index images", "other"} {
+	used := map[string]bool{}
+	for i := range rows {
+		used[rows[i].path()] = true
+	}
+	const ahead = "segments made ahead"
+	for _, kind := range []string{"marker", "manifest", "hot segments", "cold segments", ahead, "hints", "index images", "other"} {
 		var n, bytes int64
 		for i := range s.files {
-			if s.files[i].kind == kind {
+			f := &s.files[i]
+			is := f.kind
+			if !used[f.path] && s.spare(f) {
+				is = ahead
+			}
+			if is == kind {
 				n++
-				bytes += s.files[i].bytes
+				bytes += f.bytes
 			}
 		}
 		if n > 0 {
