@@ -1,14 +1,11 @@
 package wal
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -29,13 +26,21 @@ type history struct {
 	r    *rand.Rand
 	l    *Log
 
+	drops bool // moves From and drops what is before it
+
 	mu      sync.Mutex
-	content []rec // of the log; lsn 0 while Append has not returned
-	low     int   // how many of content must survive
-	pruned  int   // how many may be missing at the front
+	account // what a crash may leave
 	points  int
 	states  int
 	doubles int
+}
+
+// An account says what may be left of a log.
+type account struct {
+	from    LSN   // to open it with
+	content []rec // of the log; lsn 0 while Append has not returned
+	low     int   // how many of content must survive
+	pruned  int   // how many may be missing at the front
 }
 
 // seedOf returns KVBENCH_SEED, or one that differs from run to run.
@@ -82,7 +87,7 @@ func TestACrashAtEveryPointLeavesAPrefixWithAllThatWasDurable(t *testing.T) {
 	var points, states, doubles, histories int
 	during(t, 2*time.Second, func(seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		h := &history{t: t, seed: seed, o: randomOptions(r), m: newDir(t), r: r}
+		h := &history{t: t, seed: seed, o: randomOptions(r), m: newDir(t), r: r, drops: r.IntN(2) == 0}
 		h.live(60)
 		points += h.points
 		states += h.states
@@ -119,7 +124,7 @@ func (h *history) live(steps int) {
 
 func (h *history) step() error {
 	if h.l == nil {
-		l, got, err := open(h.m, h.o)
+		l, got, err := h.open(h.m, h.from)
 		if err != nil {
 			return err
 		}
@@ -127,7 +132,7 @@ func (h *history) step() error {
 		h.pruned = len(h.content) - len(got)
 		return nil
 	}
-	switch n := h.r.IntN(20); {
+	switch n := h.r.IntN(22); {
 	case n < 12:
 		return h.append()
 	case n < 15:
@@ -140,10 +145,20 @@ func (h *history) step() error {
 		return h.prune()
 	case n < 19:
 		return h.l.makeSpare(nil)
+	case n < 20:
+		return h.l.Rotate(context.Background())
+	case n < 21:
+		return h.drop()
 	}
 	err := h.sync(h.l.Close)
 	h.l = nil
 	return err
+}
+
+func (h *history) open(m *vfs.Mem, from LSN) (*Log, []rec, error) {
+	o := h.o
+	o.From = from
+	return open(m, o)
 }
 
 func (h *history) append() error {
@@ -202,6 +217,9 @@ func (h *history) prune() error {
 		return nil
 	}
 	before := h.content[h.pruned+h.r.IntN(len(h.content)-h.pruned)].lsn
+	if h.drops { // what From says must stay true
+		before = h.from
+	}
 	h.mu.Lock()
 	for h.pruned < len(h.content) && h.content[h.pruned].lsn.Segment() < before.Segment() {
 		h.pruned++
@@ -210,28 +228,54 @@ func (h *history) prune() error {
 	return h.l.Prune(before)
 }
 
+// drop moves From to a record that is durable, or to the begin of its segment,
+// and drops some of the segments before it.
+func (h *history) drop() error {
+	if !h.drops {
+		return nil
+	}
+	if h.low > h.pruned {
+		from := h.content[h.pruned+h.r.IntN(h.low-h.pruned)].lsn
+		if h.r.IntN(2) == 0 {
+			from = max(h.from, lsnOf(from.Segment(), headerBytes))
+		}
+		h.mu.Lock()
+		h.from = from
+		for h.content[h.pruned].lsn < from {
+			h.pruned++
+		}
+		h.mu.Unlock()
+	}
+	for _, s := range h.l.Segments() {
+		if s.ID < h.from.Segment() && h.r.IntN(2) == 0 {
+			if err := h.l.Drop(s.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // crash forks the file system and looks at some of what may be left.
 func (h *history) crash(p vfs.Point) {
+	// Under mu, so that nothing is dropped that only a later From leaves out.
 	h.mu.Lock()
-	low := h.low
 	h.points++
 	seed := h.seed + uint64(h.points)*16
-	h.mu.Unlock()
 	forks := []*vfs.Mem{h.m.Crash(seed), h.m.Crash(seed + 1)}
 	if p.Sync {
 		forks = append(forks, h.m.Image(vfs.Synced), h.m.Image(vfs.Written), h.m.Crash(seed+2))
 	}
-	h.mu.Lock()
-	content, pruned := slices.Clone(h.content), h.pruned
-	low = min(low, h.low)
+	a := h.account
+	a.content = slices.Clone(a.content)
 	h.mu.Unlock()
 	for i, m := range forks {
-		where := fmt.Sprintf("crash %d at %+v, of %d records %d durable and %d pruned", i, p, len(content), low, pruned)
+		where := fmt.Sprintf("crash %d at %+v, of %d records %d durable and %d pruned, from %v", i, p, len(a.content), a.low, a.pruned, a.from)
 		if i == 0 {
-			h.crashOpening(m.Image(vfs.Written), where, content, low, pruned)
+			h.crashOpening(m.Image(vfs.Written), where, a)
 		}
-		got := h.check(m, where, content, low, pruned)
-		h.check(m.Image(vfs.Synced), where+"; opened, and crashed", got, len(got), 0)
+		got := h.check(m, where, a)
+		h.check(m.Image(vfs.Synced), where+"; opened, and crashed", account{a.from, got, len(got), 0})
 		h.mu.Lock()
 		h.states++
 		h.mu.Unlock()
@@ -239,41 +283,41 @@ func (h *history) crash(p vfs.Point) {
 			return
 		}
 		if i == 0 && p.Sync {
-			h.again(m, where+"; lived on", content[min(len(got), len(content)):])
+			h.again(m, where+"; lived on", a.from, a.content[min(len(got), len(a.content)):])
 		}
 	}
 }
 
 // crashOpening crashes what a crash left while it is being opened.
-func (h *history) crashOpening(m *vfs.Mem, where string, content []rec, low, pruned int) {
+func (h *history) crashOpening(m *vfs.Mem, where string, a account) {
 	m.Watch(func(p vfs.Point) {
 		if !p.Sync || h.t.Failed() {
 			return
 		}
-		h.check(m.Crash(h.seed), where+"; and at "+fmt.Sprintf("%+v", p), content, low, pruned)
+		h.check(m.Crash(h.seed), where+"; and at "+fmt.Sprintf("%+v", p), a)
 		h.mu.Lock()
 		h.doubles++
 		h.mu.Unlock()
 	})
-	h.check(m, where, content, low, pruned)
+	h.check(m, where, a)
 	m.Watch(nil)
 }
 
 // check opens m and compares what it delivers.
-func (h *history) check(m *vfs.Mem, where string, content []rec, low, pruned int) []rec {
-	l, got, err := open(m, h.o)
+func (h *history) check(m *vfs.Mem, where string, a account) []rec {
+	l, got, err := h.open(m, a.from)
 	if err != nil {
 		h.failf("%s: %v", where, err)
 		return nil
 	}
 	// Leave it as kill -9 would: nothing of it may reach the disk any more.
 	defer func() { l.poison(errors.New("killed")); l.Close() }()
-	for skip := 0; skip <= pruned; skip++ {
-		if prefix(got, content[skip:]) && len(got)+skip >= low {
+	for skip := 0; skip <= a.pruned; skip++ {
+		if prefix(got, a.content[skip:]) && len(got)+skip >= a.low {
 			return got
 		}
 	}
-	h.failf("%s: %d records are left:\n got %v\nwant %v", where, len(got), got, content)
+	h.failf("%s: %d records are left:\n got %v\nwant %v", where, len(got), got, a.content)
 	return got
 }
 
@@ -296,8 +340,8 @@ func prefix(got, want []rec) bool {
 // again goes on writing where a crash left a log, and crashes that. It writes
 // records of the lengths of those that were lost, so that what is behind them
 // would fit.
-func (h *history) again(m *vfs.Mem, where string, lost []rec) {
-	l, got, err := open(m, h.o)
+func (h *history) again(m *vfs.Mem, where string, from LSN, lost []rec) {
+	l, got, err := h.open(m, from)
 	if err != nil {
 		h.failf("%s: %v", where, err)
 		return
@@ -310,163 +354,14 @@ func (h *history) again(m *vfs.Mem, where string, lost []rec) {
 		if err := l.Wait(context.Background(), content[len(got)+i].lsn, Level(i%2)); err != nil {
 			h.failf("%s: %v", where, err)
 		}
-		h.check(m.Crash(h.seed+uint64(i)), where+", flushed", content, len(got), 0)
+		h.check(m.Crash(h.seed+uint64(i)), where+", flushed", account{from, content, len(got), 0})
 	}
 	if err := l.Sync(); err != nil {
 		h.failf("%s: %v", where, err)
 	}
-	h.check(m.Image(vfs.Synced), where+", synced", content, len(content), 0)
+	h.check(m.Image(vfs.Synced), where+", synced", account{from, content, len(content), 0})
 	if err := l.Close(); err != nil {
 		h.failf("%s: close: %v", where, err)
 	}
-	h.check(m, where+", closed", content, len(content), 0)
-}
-
-// A crowd writes to one log from many goroutines, while another prunes it.
-func TestACrashAmongManyWritersLeavesAPrefixWithAllThatWasDurable(t *testing.T) {
-	var crashes, histories int
-	during(t, time.Second, func(seed uint64) {
-		c := &crowd{t: t, seed: seed, m: newDir(t), o: randomOptions(rand.New(rand.NewPCG(seed, 1))), all: map[LSN]rec{}}
-		c.live()
-		crashes += len(c.after)
-		histories++
-	})
-	t.Logf("%d histories, %d crashes", histories, crashes)
-}
-
-type crowd struct {
-	t    *testing.T
-	seed uint64
-	o    Options
-	m    *vfs.Mem
-	l    *Log
-
-	mu      sync.Mutex
-	all     map[LSN]rec
-	durable []LSN
-	pruned  LSN // below whose segment records may be missing
-	after   []aftermath
-}
-
-// An aftermath is what a crash left, to be judged when all is known.
-type aftermath struct {
-	where   string
-	durable []LSN // when it crashed
-	pruned  LSN
-	got     []rec
-}
-
-func (c *crowd) failf(format string, args ...any) {
-	c.t.Helper()
-	c.t.Errorf("KVBENCH_SEED=%d, %+v: %s", c.seed, c.o, fmt.Sprintf(format, args...))
-}
-
-func (c *crowd) live() {
-	var err error
-	if c.l, _, err = open(c.m, c.o); err != nil {
-		c.t.Fatal(err)
-	}
-	c.m.Watch(c.crash)
-	var writers sync.WaitGroup
-	for w := range 6 {
-		writers.Go(func() { c.write(w) })
-	}
-	stop := make(chan struct{})
-	var pruner sync.WaitGroup
-	pruner.Go(func() { c.prune(stop) })
-	writers.Wait()
-	close(stop)
-	pruner.Wait()
-	c.m.Watch(nil)
-	if err := c.l.Close(); err != nil {
-		c.failf("close: %v", err)
-	}
-	for _, a := range c.after {
-		c.judge(a)
-	}
-}
-
-func (c *crowd) write(w int) {
-	for i := range 12 {
-		p := payload(w*100+i, 40*w+i)
-		lsn, err := c.l.Append(uint8(w+1), []byte(p))
-		c.mu.Lock()
-		c.all[lsn] = rec{lsn, uint8(w + 1), p}
-		c.mu.Unlock()
-		level := Level((i + w) % 3 % 2)
-		if err == nil {
-			err = c.l.Wait(context.Background(), lsn, level)
-		}
-		if err != nil {
-			c.failf("write: %v", err)
-		}
-		if level == Durable {
-			c.mu.Lock()
-			c.durable = append(c.durable, lsn)
-			c.mu.Unlock()
-		}
-	}
-}
-
-// prune removes what lies some durable records back, again and again.
-func (c *crowd) prune(stop chan struct{}) {
-	for {
-		select {
-		case <-stop:
-			return
-		default:
-		}
-		c.mu.Lock()
-		n := len(c.durable)
-		if n > 5 {
-			c.pruned = max(c.pruned, c.durable[n-5])
-		}
-		before := c.pruned
-		c.mu.Unlock()
-		if err := c.l.Prune(before); err != nil {
-			c.failf("prune: %v", err)
-			return
-		}
-		runtime.Gosched()
-	}
-}
-
-func (c *crowd) crash(p vfs.Point) {
-	if !p.Sync {
-		return
-	}
-	c.mu.Lock()
-	a := aftermath{where: fmt.Sprintf("%+v", p), durable: slices.Clone(c.durable)}
-	seed := c.seed + uint64(len(c.after))
-	c.mu.Unlock()
-	m := c.m.Crash(seed)
-	c.mu.Lock()
-	a.pruned = c.pruned
-	c.mu.Unlock()
-	l, got, err := open(m, c.o)
-	if err != nil {
-		c.failf("%s: %v", a.where, err)
-		return
-	}
-	l.poison(errors.New("killed"))
-	l.Close()
-	a.got = got
-	c.mu.Lock()
-	c.after = append(c.after, a)
-	c.mu.Unlock()
-}
-
-// judge compares what a crash left with all that was ever appended, in order.
-func (c *crowd) judge(a aftermath) {
-	order := slices.SortedFunc(maps.Values(c.all), func(x, y rec) int { return cmp.Compare(x.lsn, y.lsn) })
-	for len(order) > 0 && order[0].lsn.Segment() < a.pruned.Segment() && (len(a.got) == 0 || order[0].lsn < a.got[0].lsn) {
-		order = order[1:]
-	}
-	lost := slices.ContainsFunc(a.durable, func(lsn LSN) bool {
-		return lsn.Segment() >= a.pruned.Segment() &&
-			!slices.ContainsFunc(a.got, func(x rec) bool { return x.lsn == lsn })
-	})
-	if lost || !prefix(a.got, order) {
-		c.failf("%s: durable %v, pruned below %v, left %v of %v", a.where, a.durable, a.pruned, a.got, order)
-	}
+	h.check(m, where+", closed", account{from, content, len(content), 0})
 }
