@@ -2,7 +2,10 @@ package hashidx
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -15,7 +18,12 @@ func benchKey(p []byte, i int) []byte {
 
 func benchStore(b *testing.B, keys, value int, given map[string]string) *store {
 	b.Helper()
-	e, err := open(b.TempDir(), given, engine.Env{})
+	return benchStoreIn(b, b.TempDir(), keys, value, given)
+}
+
+func benchStoreIn(b *testing.B, dir string, keys, value int, given map[string]string) *store {
+	b.Helper()
+	e, err := open(dir, given, engine.Env{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -29,15 +37,52 @@ func benchStore(b *testing.B, keys, value int, given map[string]string) *store {
 	return e.(*store)
 }
 
-// BenchmarkGet reads keys that are there, from the tail or from files that the
-// page cache holds.
+// benchFrom is where the keys of a get benchmark lie: settings, and whether
+// the engine is opened anew, so that nothing is in the tail.
+var benchFrom = []struct {
+	name   string
+	reopen bool
+	given  map[string]string
+}{
+	{"tail", false, map[string]string{"tail_bytes": "3g"}},
+	{"cache", true, map[string]string{"cache_bytes": "4g", "tail_bytes": "16k"}},
+	{"file", true, map[string]string{"record_cache": cacheOff}},
+	{"mmap", true, map[string]string{"io": ioMmap}},
+}
+
+// benchGets runs f with an engine of 10^digits keys in each place.
+func benchGets(b *testing.B, digits int, f func(b *testing.B, e *store, keys int)) {
+	const value = 100
+	keys := int(math.Pow10(digits))
+	for _, from := range benchFrom {
+		b.Run(fmt.Sprintf("engine=hash/keys=1e%d/value=%d/from=%s", digits, value, from.name), func(b *testing.B) {
+			given := map[string]string{"durability": "buffered"}
+			maps.Copy(given, from.given)
+			dir := b.TempDir()
+			e := benchStoreIn(b, dir, keys, value, given)
+			if from.reopen {
+				err := errors.Join(e.hot.Rotate(b.Context()), e.Settle(b.Context()), e.Close())
+				if err != nil {
+					b.Fatal(err)
+				}
+				e = benchStoreIn(b, dir, 0, 0, given)
+				for i := range keys {
+					if _, err := e.Get(nil, benchKey(nil, i)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			f(b, e, keys)
+		})
+	}
+}
+
+// BenchmarkGet reads keys that are there. Files are in the page cache.
 func BenchmarkGet(b *testing.B) {
-	const keys, value = 100_000, 100
-	for name, tail := range map[string]string{"tail": "1g", "file": "16k"} {
-		b.Run(fmt.Sprintf("engine=hash/from=%s/keys=1e5/value=%d", name, value), func(b *testing.B) {
-			e := benchStore(b, keys, value, map[string]string{"tail_bytes": tail})
+	for digits := 5; digits <= 6; digits++ {
+		benchGets(b, digits, func(b *testing.B, e *store, keys int) {
 			var key [8]byte
-			dst := make([]byte, 0, 2*value)
+			dst := make([]byte, 0, 200)
 			r := rand.New(rand.NewPCG(1, 2))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -49,14 +94,37 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
+// BenchmarkMultiGet reads 100 keys per call; a step is one key.
+func BenchmarkMultiGet(b *testing.B) {
+	const batch = 100
+	benchGets(b, 6, func(b *testing.B, e *store, keys int) {
+		wanted, out := make([][]byte, batch), make([]engine.Value, batch)
+		for i := range wanted {
+			wanted[i], out[i].Data = make([]byte, 0, 8), make([]byte, 0, 200)
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		b.ReportAllocs()
+		b.ResetTimer()
+		for n := 0; n < b.N; n += batch {
+			for i := range wanted {
+				wanted[i] = benchKey(wanted[i], r.IntN(keys))
+			}
+			if err := e.MultiGet(wanted, out); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // BenchmarkGetMiss reads keys that are absent.
 func BenchmarkGetMiss(b *testing.B) {
-	b.Run("engine=hash/keys=1e5/value=100", func(b *testing.B) {
-		e := benchStore(b, 100_000, 100, nil)
+	b.Run("engine=hash/keys=1e6/value=100", func(b *testing.B) {
+		e := benchStore(b, 1e6, 100, nil)
 		var key [9]byte
+		r := rand.New(rand.NewPCG(1, 2))
 		b.ReportAllocs()
-		for i := 0; b.Loop(); i++ {
-			if _, err := e.Get(nil, append(benchKey(key[:], i), 1)); err != engine.ErrNotFound {
+		for b.Loop() {
+			if _, err := e.Get(nil, append(benchKey(key[:], r.IntN(1e6)), 1)); err != engine.ErrNotFound {
 				b.Fatal(err)
 			}
 		}

@@ -21,9 +21,9 @@ const (
 )
 
 const (
-	// What is read of a frame whose length is not known: a little more than
-	// the frames of its segment have on average.
-	leastGuess   = 256
+	// What is read of a frame whose length is not known: twice what the frames
+	// of its segment have on average.
+	leastGuess   = 512
 	mostGuess    = 64 << 10
 	unknownGuess = 2 << 10
 
@@ -172,7 +172,7 @@ func (s *segment) guess() int {
 		return unknownGuess
 	}
 	mean := s.bytes.Load() / ops
-	return int(min(max(mean+mean/4+record.MaxHeader, leastGuess), mostGuess))
+	return int(min(max(2*mean+record.MaxHeader, leastGuess), mostGuess))
 }
 
 // load reads the frame at an offset of a segment into s, and checks it. The
