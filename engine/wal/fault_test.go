@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -58,6 +59,7 @@ type trial struct {
 	t     *testing.T
 	rules string
 	o     Options
+	drops bool // removes by Drop what else Prune does
 	m     *vfs.Mem
 	files handles
 	fault *vfs.Fault
@@ -87,6 +89,7 @@ func parse(t *testing.T, rules string) []vfs.Rule {
 // whether the rules have fired.
 func (x *trial) run(rules string) (fired bool) {
 	x.rules, x.m = rules, newDir(x.t)
+	x.o.From = 0
 	x.l, x.content, x.low, x.pruned, x.failed = nil, nil, 0, 0, nil
 	x.files.FS = x.m
 	x.fault = vfs.NewFault(&x.files, parse(x.t, rules)...)
@@ -144,11 +147,17 @@ func (x *trial) live() error {
 		return err
 	}
 	x.prune(len(x.content) - 2)
+	if err := x.l.Rotate(context.Background()); err != nil {
+		return err
+	}
 	x.l.makeSpare(nil)
 	for i := range 6 {
 		if err := x.append(i); err != nil {
 			return err
 		}
+	}
+	if err := x.l.Rotate(context.Background()); err != nil {
+		return err
 	}
 	x.prune(len(x.content) - 1)
 	return nil
@@ -182,12 +191,38 @@ func (x *trial) truncate(k int) error {
 }
 
 func (x *trial) prune(k int) {
+	if x.drops {
+		x.drop(min(k, x.low-1))
+		return
+	}
 	before := x.content[k].lsn
 	for x.content[x.pruned].lsn.Segment() < before.Segment() {
 		x.pruned++
 	}
 	if err := x.l.Prune(before); err != nil && !errors.Is(err, vfs.ErrInjected) {
 		x.fail("prune: %v", err)
+	}
+}
+
+// drop moves From to what is durable and drops all before, newest first.
+func (x *trial) drop(k int) {
+	x.o.From, x.pruned = x.content[k].lsn, k
+	for _, s := range slices.Backward(x.l.Segments()) {
+		if s.ID >= x.o.From.Segment() {
+			continue
+		}
+		err := x.l.Drop(s.ID)
+		if err != nil && !errors.Is(err, vfs.ErrInjected) {
+			x.fail("drop: %v", err)
+		}
+		for _, r := range x.content {
+			if r.lsn.Segment() != s.ID || errors.Is(err, ErrPoisoned) {
+				continue
+			}
+			if _, _, err := x.l.ReadAt(nil, r.lsn); !errors.Is(err, ErrNoRecord) {
+				x.fail("%v was dropped: %v", r, err)
+			}
+		}
 	}
 }
 
@@ -210,6 +245,8 @@ func (x *trial) afterFailure(err error) {
 		"wait":     func() error { return x.l.Wait(context.Background(), end-1, Durable) },
 		"truncate": func() error { return x.l.Truncate(x.content[0].lsn) },
 		"prune":    func() error { return x.l.Prune(end) },
+		"rotate":   func() error { return x.l.Rotate(context.Background()) },
+		"drop":     func() error { return x.l.Drop(1) },
 	}
 	for range 2 {
 		for name, call := range calls {
@@ -273,8 +310,9 @@ func faultShapes() []Options {
 func eachCall(t *testing.T, rules string, check func(x *trial)) {
 	t.Helper()
 	total := 0
-	for _, o := range faultShapes() {
-		x := &trial{t: t, o: o}
+	shapes := faultShapes()
+	for i, o := range append(shapes[:1:1], shapes...) {
+		x := &trial{t: t, o: o, drops: i == 0}
 		if o.Direct { // else the part is refused
 			rules = strings.Replace(rules, "short=50", "short=4096", 1)
 		}
