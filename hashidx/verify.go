@@ -66,7 +66,7 @@ func (v *verifier) enter() (unlock func(), err error) {
 		v.problem(path, 0, "the file is missing")
 		return func() {}, nil
 	case errors.Is(err, engine.ErrCorrupt):
-		v.found(path, err)
+		v.found(path, err, "") //nolint:errcheck // the first step finds the context ended
 	default:
 		return nil, err
 	}
@@ -93,14 +93,13 @@ func (v *verifier) problem(path string, off int64, format string, args ...any) {
 }
 
 // found reports an error that came of reading a file, unless the check itself
-// has to end.
-func (v *verifier) found(path string, err error) error {
+// has to end. The note ends what is said of it.
+func (v *verifier) found(path string, err error, note string) error {
 	if v.ctx.Err() != nil {
 		return v.ctx.Err()
 	}
-	note := ""
 	if errors.Is(err, hint.ErrUnusable) || errors.Is(err, snapshot.ErrUnusable) {
-		note = "; no data is lost by that"
+		note += "; no data is lost by that"
 	}
 	if damage, ok := errors.AsType[*engine.CorruptionError](err); ok {
 		detail := damage.Detail
@@ -109,11 +108,11 @@ func (v *verifier) found(path string, err error) error {
 		}
 		v.problem(damage.File, damage.Offset, "%s%s", detail, note)
 	} else if damage, ok := errors.AsType[*wal.DamageError](err); ok {
-		v.problem(damage.Path, damage.Offset, "%s", damage.Detail)
+		v.problem(damage.Path, damage.Offset, "%s%s", damage.Detail, note)
 	} else if errors.Is(err, fs.ErrNotExist) {
 		v.problem(path, 0, "the file is missing%s", note)
 	} else {
-		v.problem(path, -1, "cannot be read: %v", err)
+		v.problem(path, -1, "cannot be read: %v%s", err, note)
 	}
 	return nil
 }
@@ -130,7 +129,7 @@ func (v *verifier) readManifest() error {
 	if errors.Is(err, fs.ErrNotExist) && !v.hasFiles(manifest.Hot) && !v.hasFiles(manifest.Cold) {
 		return nil
 	}
-	return v.found(filepath.Join(v.dir, manifest.Name), err)
+	return v.found(filepath.Join(v.dir, manifest.Name), err, "")
 }
 
 // hasFiles reports whether there is anything in a log's directory.
@@ -174,7 +173,7 @@ func (v *verifier) checkSegment(g *manifest.Segment) error {
 	info, err := v.fsys.Stat(c.path)
 	if err != nil {
 		v.image.forget(g.Number)
-		return v.found(c.path, err)
+		return v.found(c.path, err, "")
 	}
 	if info.Size() < g.Bytes {
 		v.problem(c.path, info.Size(), "the file ends, and should have %d bytes", g.Bytes)
@@ -186,7 +185,11 @@ func (v *verifier) checkSegment(g *manifest.Segment) error {
 		defer c.closeHint()
 	}
 	if err := wal.Scan(v.fsys, dir, g.ID, 0, g.Bytes, c.record); err != nil {
-		if err := v.found(c.path, err); err != nil {
+		note := ""
+		if c.rows == nil {
+			note = unseen
+		}
+		if err := v.found(c.path, err, note); err != nil {
 			return err
 		}
 		c.damaged = true
@@ -231,7 +234,7 @@ func (v *verifier) checkTail(log manifest.Log) error {
 	}
 	if from.Offset() > recordsBegin {
 		if err := wal.Scan(v.fsys, dir, from.Segment(), 0, from.Offset(), next); err != nil {
-			if err := v.found(wal.SegmentPath(dir, from.Segment()), err); err != nil {
+			if err := v.found(wal.SegmentPath(dir, from.Segment()), err, unseen); err != nil {
 				return err
 			}
 		}
@@ -253,10 +256,14 @@ func (v *verifier) checkTail(log manifest.Log) error {
 		}
 	}
 	if err != nil {
-		return v.found(dir, err)
+		return v.found(dir, err, unseen)
 	}
 	return nil
 }
+
+// unseen ends what is said of damage behind which nothing tells where ops
+// begin.
+const unseen = "; what is behind was not looked at"
 
 // recordsBegin is where the first record of a segment begins.
 const recordsBegin = 4096

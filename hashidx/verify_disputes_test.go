@@ -201,6 +201,9 @@ func TestEveryByteOfASealedOpIsLookedAt(t *testing.T) {
 			found := false
 			for _, p := range problems(t, x) {
 				found = found || p.File == fileOf(&g) && p.Offset == int64(o.Offset)
+				if p.File != fileOf(&g) {
+					t.Errorf("damage of %s is found in %s: %s", fileOf(&g), p.File, p.Detail)
+				}
 			}
 			if !found {
 				t.Fatalf("byte %d of the op at %d of %s may change", off, o.Offset, fileOf(&g))

@@ -30,6 +30,13 @@ func (e *imageEntries) peek() *imageEntry {
 
 func (e *imageEntries) skip() { e.left = e.left[1:] }
 
+// skipTo skips all below an offset. e may be nil.
+func (e *imageEntries) skipTo(offset uint32) {
+	for e != nil && len(e.left) > 0 && e.left[0].offset < offset {
+		e.skip()
+	}
+}
+
 // An indexImage is an index image in memory, by segment.
 type indexImage struct {
 	path     string
@@ -72,7 +79,7 @@ func (v *verifier) readImage() error {
 	v.image.path = filepath.Join(dir, s.Name)
 	r, err := snapshot.Open(v.fsys, dir, s.Name)
 	if err != nil {
-		return v.found(v.image.path, err)
+		return v.found(v.image.path, err, "")
 	}
 	defer r.Close()
 	if h := r.Header(); h.Seed != v.state.Seed || h.Covers != s.Covers {
@@ -82,7 +89,7 @@ func (v *verifier) readImage() error {
 	v.image.segments = map[uint16]*imageEntries{}
 	if _, err := r.Load(1, nil, v.image.add); err != nil {
 		v.image.segments = nil
-		return v.found(v.image.path, err)
+		return v.found(v.image.path, err, "")
 	}
 	for _, e := range v.image.segments {
 		slices.SortFunc(e.left, func(a, b imageEntry) int { return cmp.Compare(a.offset, b.offset) })

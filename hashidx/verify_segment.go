@@ -155,12 +155,11 @@ func (c *segmentCheck) compareEntry(seen *hint.Op, kind record.Kind) {
 // to row of the hint.
 func (c *segmentCheck) byRows() error {
 	if c.rows == nil {
-		c.v.problem(c.path, -1, "what is behind the damage was not looked at: there is no hint that tells where ops begin")
 		return nil
 	}
 	f, err := c.v.fsys.Open(c.path)
 	if err != nil {
-		return c.v.found(c.path, err)
+		return c.v.found(c.path, err, "")
 	}
 	defer f.Close()
 	var p []byte
@@ -175,7 +174,7 @@ func (c *segmentCheck) byRows() error {
 		p = slices.Grow(p[:0], int(row.Length))[:row.Length]
 		n, err := f.ReadAt(p, int64(row.Offset))
 		if err != nil && !errors.Is(err, io.EOF) {
-			if err := c.v.found(c.path, err); err != nil {
+			if err := c.v.found(c.path, err, ""); err != nil {
 				return err
 			}
 			c.rows.skip()
@@ -184,6 +183,7 @@ func (c *segmentCheck) byRows() error {
 		if _, err := c.frame(p[:n], int64(row.Offset)); err != nil {
 			c.v.problem(c.path, int64(row.Offset), "%v", err)
 			c.rows.skip()
+			c.entries.skipTo(row.Offset + 1)
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (c *segmentCheck) end() {
 		c.dispute(c.rows.path, -1, "it has an op at offset %d, which the segment has not", row.Offset)
 	}
 	if c.rows != nil && c.rows.err != nil {
-		c.v.found(c.rows.path, c.rows.err) //nolint:errcheck // the next step finds the context ended
+		c.v.found(c.rows.path, c.rows.err, "") //nolint:errcheck // the next step finds the context ended
 	}
 	for c.entries != nil {
 		e := c.entries.peek()
@@ -237,11 +237,11 @@ func (c *segmentCheck) openHint(g *manifest.Segment) error {
 	dir := filepath.Join(c.v.dir, hintDir)
 	r, err := hint.Open(c.v.fsys, dir, s)
 	if err != nil {
-		return c.v.found(filepath.Join(dir, s.Name()), err)
+		return c.v.found(filepath.Join(dir, s.Name()), err, "")
 	}
 	c.hint, c.rows = r, newHintRows(filepath.Join(dir, s.Name()), r)
 	if _, err := r.Filter(); err != nil {
-		return c.v.found(c.rows.path, err)
+		return c.v.found(c.rows.path, err, "")
 	}
 	return nil
 }
