@@ -27,7 +27,8 @@
 //   - index.go: Options, Index, New, Open, Close
 //   - front.go: changes in memory; read.go: Find; write.go: Lock, Insert,
 //     Replace, Delete, Load
-//   - merge.go: Merge, Discard; build.go: writing a file
+//   - merge.go: Merge, Discard; build.go: writing a file; warm.go: the cache
+//     after that
 //   - format.go: header, page, entry, footer (byte tables); order.go: which
 //     bucket a hash has; file.go: reading
 //   - walk.go: all entries; stats.go; verify.go
@@ -59,8 +60,11 @@
 // second pages of a bucket, one in 50,000, are read and written out of order.
 // It takes memory for one stripe of the front and for a chunk of each file.
 //
-// Each merge writes all of the index: with a front of one part in n, about 16 n
+// Each merge writes all of the index: with a front of one part in n, about 15 n
 // bytes per changed entry. FrontBytes decides.
+//
+// Ranges of which the old file's pages are in the cache when it goes are read
+// into the cache from the new one.
 //
 // A file is a snapshot of the index too, as package snapshot writes them, with
 // the same promises: Header.Covers, segment numbers that must not be used

@@ -70,7 +70,10 @@ type Index struct {
 	base       atomic.Int64 // Len without what stripes have counted
 	merges     atomic.Uint64
 	mergeBytes atomic.Uint64
-	stripes    [stripeCount]stripe
+
+	stripes [stripeCount]stripe
+
+	probeHits, probeMisses atomic.Uint64 // of the cache, by no lookup
 }
 
 // A view is what a lookup looks at. It does not change, but its active front

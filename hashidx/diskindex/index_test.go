@@ -6,12 +6,17 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/kvbench/kvbench/engine/offheap"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/hashidx/index"
 )
 
 func TestEntriesAreThereBeforeAndAfterAMerge(t *testing.T) {
-	for _, n := range []int{0, 1, fillEntries, 5000, 200_000} {
+	many := 200_000
+	if offheap.OnHeap { // the race detector's build, which is slow
+		many = 20_000
+	}
+	for _, n := range []int{0, 1, fillEntries, 5000, many} {
 		m := newDir(t)
 		o := options(m)
 		x, want := newIndex(t, o), image(n)
@@ -46,7 +51,7 @@ func TestEntriesAreThereBeforeAndAfterAMerge(t *testing.T) {
 		if found := problems(t, m, "1"); len(found) != 0 {
 			t.Fatal(found)
 		}
-		if s := x.Stats(); n == 200_000 && (s.Load < 0.75 || s.Load > 0.82 || s.Overflow > 3 || s.Bytes != info.Bytes) {
+		if s := x.Stats(); n == many && (s.Load < 0.75 || s.Load > 0.82 || s.Overflow > 3 || s.Bytes != info.Bytes) {
 			t.Fatalf("%+v", s)
 		}
 	}
@@ -230,5 +235,40 @@ func TestNamesAndPlacesThatCannotBeAreRefused(t *testing.T) {
 	}
 	if _, err := New(Options{FS: vfs.NewMem()}); !errors.Is(err, index.ErrDomain) {
 		t.Error(err)
+	}
+}
+
+func TestAMergeKeepsTheCacheWarm(t *testing.T) {
+	f := vfs.NewFault(newDir(t))
+	o := options(f)
+	o.CacheBytes = 4 << 20
+	x, all := newIndex(t, o), image(50_000)
+	load(t, x, all)
+	merge(t, x, "1")
+	// Half of the hashes, by the bits that order them.
+	half := slices.DeleteFunc(all, func(e index.Entry) bool { return e.Hash&512 == 0 })
+	for range 3 {
+		for _, e := range half {
+			find(t, x, e.Hash)
+		}
+		load(t, x, image(20_000))
+		merge(t, x, x.view.Load().file.name+"+")
+		before, stats := f.Calls(), x.Stats()
+		for _, e := range half {
+			if got := find(t, x, e.Hash); !slices.Contains(got, e.Place) {
+				t.Fatalf("%x: %x", e, got)
+			}
+		}
+		after := f.Calls()
+		if n := after.Of(vfs.KindRead) - before.Of(vfs.KindRead); n > 1 {
+			t.Fatalf("%d reads of pages that had been in the cache", n)
+		}
+		now := x.Stats()
+		if hits := now.CacheHits - stats.CacheHits; hits < uint64(len(half))-1 || now.CacheMisses-stats.CacheMisses > 1 {
+			t.Fatalf("before %+v, after %+v", stats, now)
+		}
+		if pages := uint64(now.CachePages); pages < now.Pages/2 || pages > now.Pages/2+2 {
+			t.Fatalf("%d pages of %d are in the cache", pages, now.Pages)
+		}
 	}
 }

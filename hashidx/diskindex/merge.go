@@ -74,7 +74,9 @@ func (x *Index) merge(ctx context.Context, name string, h Header) (Info, error) 
 	if err != nil {
 		return Info{}, err
 	}
+	warm := x.warmth(v.file, f)
 	x.swap(v, f)
+	x.warm(f, warm)
 	x.base.Add(-int64(info.Dropped))
 	x.merges.Add(1)
 	x.mergeBytes.Add(uint64(info.Bytes))
@@ -100,6 +102,9 @@ func (x *Index) freeze(h Header) error {
 // No lock is needed: the active front stays, and hides the same of both.
 func (x *Index) swap(v *view, f *file) {
 	x.view.Store(&view{active: v.active, file: f})
+	if v.file != nil {
+		x.cache.EraseFile(v.file.id) // to make room; readers may still insert
+	}
 	bytes := v.frozen.bytes()
 	x.domain.Retire(int(bytes), func() {
 		// There is nobody to tell: memory that the system does not take back,

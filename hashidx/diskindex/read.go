@@ -7,6 +7,10 @@ import (
 	"github.com/kvbench/kvbench/hashidx/index"
 )
 
+// admission is how pages are cached. There is nothing else in the cache, so
+// none has priority.
+func admission() cache.Admission { return cache.Normal.For(cache.Index) }
+
 // Where a cursor is.
 const (
 	inActive = iota
@@ -158,7 +162,7 @@ func (c *Cursor) look() error {
 // fetch is find for a page that is not in the cache, and puts it there.
 func (x *Index) fetch(f *file, number uint64, o ordinal, within uint64) ([]byte, uint64, error) {
 	k := cache.Key{File: f.id, Offset: number}
-	h, err := x.cache.Insert(k, pageBytes, cache.Normal.For(cache.Index), func(b []byte) error {
+	h, err := x.cache.Insert(k, pageBytes, admission(), func(b []byte) error {
 		return f.readPage((*page)(b), number)
 	})
 	if err != nil {

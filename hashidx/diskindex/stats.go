@@ -46,6 +46,8 @@ func (x *Index) Stats() Stats {
 	for _, n := range c.Hits {
 		s.CacheHits += n
 	}
-	s.CacheMisses, s.CachePages = c.Misses, c.Blocks
+	s.CacheHits -= min(s.CacheHits, x.probeHits.Load())
+	s.CacheMisses = c.Misses - min(c.Misses, x.probeMisses.Load())
+	s.CachePages = c.Blocks
 	return s
 }
