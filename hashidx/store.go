@@ -74,7 +74,7 @@ type store struct {
 func caps() engine.Caps {
 	return engine.Caps{
 		Family:      engine.FamilyHash,
-		AtomicBatch: true, TTL: true, UnorderedScan: true, LargerThanMemory: true,
+		AtomicBatch: true, TTL: true, UnorderedScan: true, LargerThanMemory: true, Checkpoint: true,
 		Persistent: true, PowerLossPrefix: true, VerifiesReads: true,
 		Durabilities: engine.Durabilities(engine.Buffered, engine.OS, engine.Sync),
 		MaxKey:       record.MaxKey, MaxValue: 256 << 20, MaxBatch: 256 << 20,
