@@ -132,7 +132,7 @@ func (h *history) step() error {
 		h.pruned = len(h.content) - len(got)
 		return nil
 	}
-	switch n := h.r.IntN(22); {
+	switch n := h.r.IntN(24); {
 	case n < 12:
 		return h.append()
 	case n < 15:
@@ -147,7 +147,7 @@ func (h *history) step() error {
 		return h.l.makeSpare(nil)
 	case n < 20:
 		return h.l.Rotate(context.Background())
-	case n < 21:
+	case n < 23:
 		return h.drop()
 	}
 	err := h.sync(h.l.Close)
