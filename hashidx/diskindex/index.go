@@ -213,7 +213,8 @@ func (x *Index) Len() int {
 // Full reports whether so many changes are not in the file that it is time to
 // Merge. Nothing but memory limits what may come before that.
 func (x *Index) Full() bool {
-	return x.view.Load().active.size.Load()*bytesPerChange >= x.options.FrontBytes/2
+	n := x.view.Load().active.size.Load()
+	return n > 0 && n*bytesPerChange >= x.options.FrontBytes/2
 }
 
 // Bytes is the memory that the index takes.

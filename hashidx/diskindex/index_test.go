@@ -182,8 +182,7 @@ func TestTheFrontIsFullAfterSoManyChanges(t *testing.T) {
 	o := options(newDir(t))
 	o.FrontBytes = 2000 * bytesPerChange
 	x := newIndex(t, o)
-	load(t, x, image(999))
-	if x.Full() {
+	if load(t, x, image(999)); x.Full() {
 		t.Fatal("full after 999 of 1000")
 	}
 	load(t, x, image(1))
@@ -193,6 +192,10 @@ func TestTheFrontIsFullAfterSoManyChanges(t *testing.T) {
 	merge(t, x, "1")
 	if x.Full() {
 		t.Fatal("full after a merge")
+	}
+	o.FrontBytes = 1
+	if newIndex(t, o).Full() {
+		t.Fatal("nothing to merge, but full")
 	}
 }
 

@@ -135,6 +135,9 @@ func (m *model) same(t *rapid.T, hash uint64, places []uint64, err error) {
 }
 
 func (m *model) check(t *rapid.T) {
+	g := m.o.Domain.Pin()
+	m.x.Touch(hashes)
+	g.Unpin()
 	for _, hash := range hashes {
 		places, err := lookup(m.x, hash)
 		m.same(t, hash, places, err)

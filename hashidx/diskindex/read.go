@@ -50,6 +50,10 @@ func (x *Index) Find(hash uint64) Cursor {
 	return c
 }
 
+// Touch brings what changes say about many hashes into the processor's cache,
+// all misses at once. It reads no pages. The caller is pinned.
+func (x *Index) Touch(hashes []uint64) { x.view.Load().active.added.Touch(hashes) }
+
 // start goes to the active front. The view and the moves come before what is
 // looked at.
 func (c *Cursor) start() {

@@ -1,6 +1,7 @@
 package diskindex
 
 import (
+	"errors"
 	"sync/atomic"
 
 	"github.com/kvbench/kvbench/hashidx/index"
@@ -115,22 +116,42 @@ func (w *Walk) Passed(hash uint64) bool {
 	return uint64(ordinalOf(hash)) < w.next.Load()
 }
 
-// Walk calls f with every entry, until it returns false: see Walk.Next. The
-// hash has the index.HashBits that are kept; its other bits are 0. f runs
-// without locks.
-func (x *Index) Walk(f func(index.Entry) bool) error {
+// All calls f with the entries that are left, some thousands at a time, in the
+// order of Next, until it fails, and returns its error. f runs without locks
+// and may keep nothing of the slice: its entries have been passed, and may have
+// changed.
+func (w *Walk) All(f func([]index.Entry) error) error {
 	var some []index.Entry
 	take := func(entries []index.Entry) { some = append(some[:0], entries...) }
-	w := x.StartWalk()
 	for {
 		more, err := w.Next(take)
 		if !more || err != nil {
 			return err
 		}
-		for _, e := range some {
-			if !f(e) {
-				return nil
+		if len(some) > 0 {
+			if err := f(some); err != nil {
+				return err
 			}
 		}
 	}
 }
+
+// Walk calls f with every entry, until it returns false: see Walk.Next. The
+// hash has the index.HashBits that are kept; its other bits are 0. f runs
+// without locks.
+func (x *Index) Walk(f func(index.Entry) bool) error {
+	err := x.StartWalk().All(func(some []index.Entry) error {
+		for _, e := range some {
+			if !f(e) {
+				return errEnough
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+var errEnough = errors.New("enough")

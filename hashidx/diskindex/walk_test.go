@@ -1,6 +1,7 @@
 package diskindex
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -105,5 +106,19 @@ func TestAWalkThatFailedGoesOn(t *testing.T) {
 	}
 	if !slices.Equal(inOrder(got), want) || failures == 0 {
 		t.Fatalf("%d entries, want %d, after %d failures", len(got), len(want), failures)
+	}
+}
+
+func TestAWalkEndsWhereItsCallerWants(t *testing.T) {
+	x := newIndex(t, options(newDir(t)))
+	load(t, x, image(5000))
+	merge(t, x, "1")
+	n := 0
+	if err := x.Walk(func(index.Entry) bool { n++; return n < 3000 }); n != 3000 || err != nil {
+		t.Fatal(n, err)
+	}
+	full := errors.New("full")
+	if err := x.StartWalk().All(func([]index.Entry) error { return full }); !errors.Is(err, full) {
+		t.Fatal(err)
 	}
 }
