@@ -58,10 +58,13 @@
 //	Find   F1  n := count; b := bucket of the code among n
 //	       F2  next := home.next; if 0 go to F4
 //	       F3  m := moves of the stripe; next := home.next again
-//	       F4  look at the home line's slots, then follow next: of each line
-//	           read its next, then its slots
+//	       F4  look at the home line, then follow next: of each line read
+//	           its next, then its lows (those in the tail with next, at one
+//	           moment), then the slots with the code's lows
 //	       F5  if F3 ran and moves is not m, go to F1
 //	       F6  if the code's bucket among count is not b, go to F1
+//	Copy   C1  write the lows of a free slot
+//	       C2  write its word; so is an entry inserted, too
 //	Split  S1  copy entries into the new bucket, which nobody can reach
 //	       S2  count := n+1
 //	       S3  clear their old slots
@@ -78,20 +81,21 @@
 //
 // Claim 3: if next was 0 at F2 or F3, the entry was then in the home line. From
 // there entries only go by a split, which claim 2 excludes: moves start at
-// overflow lines. F4 looks at its slot later, so it sees it.
+// overflow lines. Its lows were written before and stay with it. F4 looks at
+// its lows then or later, and at its slot, so it sees it.
 //
 // Claim 4: otherwise F5 found no M2 since F3. At F3 the entry is in the slot of
 // its last copy whose M2 came before, or where it was inserted, and only a
-// later M2 lets that slot be cleared: it keeps the entry until F5. The line of
-// that slot is not empty, so it is linked at the second reading of home.next,
-// and stays so. Only the first overflow line is ever unlinked, and keeps its
-// next; new lines come before all others. So from the line that home.next
-// named, next leads to it.
+// later M2 lets that slot be cleared: it keeps the entry, and its lows, until
+// F5, and F4 reads both after F3. The line of that slot is not empty, so it is
+// linked at the second reading of home.next, and stays so. Only the first
+// overflow line is ever unlinked, and keeps its next; new lines come before all
+// others. So from the line that home.next named, next leads to it.
 //
 // An unlinked line is not used again while a reader is pinned who may be in it.
-// A word of a slot is written in one step, so no place is torn. The lows are
-// written before the word, and stay while the entry does; a reader who sees the
-// lows of another entry has lost none that stayed. What is not there all the
+// A word of a slot is written in one step, so no place is torn. A reader who
+// pairs the lows of one entry with the word of the next in that slot has lost
+// none that stayed, and maybe one candidate too many. What is not there all the
 // time may be found or not, and Replace is one store: never neither.
 //
 // A reader that starts again was overtaken by a writer of the same stripe or a

@@ -29,8 +29,7 @@ type Filler struct {
 // A plainLine is a line that nobody else can see. Stores to it cost a tenth.
 type plainLine struct {
 	slots [lineSlots]uint64
-	lows  [lineSlots / 2]uint32
-	next  uint32
+	lows  [2]uint64 // lows and tail
 }
 
 var _ = [1]struct{}{}[unsafe.Sizeof(plainLine{})-unsafe.Sizeof(line{})]
@@ -79,7 +78,7 @@ func (f *Filler) Fill(entries []Entry) (rest []Entry, err error) {
 			}
 		}
 		f.line.slots[f.used] = c.word(e.Place)
-		f.line.lows[f.used/2] |= c.low() << (f.used % 2 * lowBits)
+		f.line.lows[f.used/lowLanes] |= uint64(c.low()) << (f.used % lowLanes * lowBits)
 		f.used++
 		f.keys[c%stripeCount]++
 	}
@@ -93,12 +92,12 @@ func (f *Filler) turn(bucket uint64) {
 	if f.block != bucket/blockLines {
 		// Fresh memory is written before it is read: a fault, and not two, of
 		// which the second interrupts all processors.
-		home.next.Add(0)
+		home.tail.Add(0)
 		f.block = bucket / blockLines
 	}
 	f.bucket, f.home = bucket, plain(home)
 	f.line = f.home
-	if n := f.home.next; n != 0 {
+	if n := nextOf(f.home.lows[1]); n != 0 {
 		f.line = plain(f.x.over.at(uint64(n)))
 	}
 	for f.used = 0; f.used < lineSlots && f.line.slots[f.used] != 0; {
@@ -116,7 +115,9 @@ func (f *Filler) lengthen() error {
 		f.lines, f.linesEnd = first, first+n
 	}
 	f.line = plain(f.x.over.at(uint64(f.lines)))
-	f.line.next, f.home.next = f.home.next, f.lines
+	const lows = 1<<tailBits - 1
+	f.line.lows[1] = f.home.lows[1] &^ lows // the next line; its own lows are 0
+	f.home.lows[1] = f.home.lows[1]&lows | uint64(f.lines)<<tailBits
 	f.lines++
 	f.used = 0
 	return nil

@@ -62,7 +62,7 @@ func (x *Index) split() bool {
 	}
 	defer s.mu.Unlock()
 	from, to := x.home.at(old), x.home.at(n)
-	to.next.Store(0) // it is 0: fresh memory is cheaper to write, then read
+	to.tail.Store(0) // it is 0: fresh memory is cheaper to write, then read
 	if !x.copyMovers(from, to, old, bit) {
 		x.refused.Add(1)
 		return false
@@ -82,7 +82,7 @@ func (x *Index) split() bool {
 
 // after is the next line of a chain; nil at its end.
 func (x *Index) after(l *line) *line {
-	n := l.next.Load()
+	n := l.next()
 	if n == 0 {
 		return nil
 	}
@@ -110,14 +110,14 @@ func (x *Index) copyMovers(from, to *line, bucket, bit uint64) bool {
 
 // discard empties a chain that no reader ever reached.
 func (x *Index) discard(home *line) {
-	for n := home.next.Load(); n != 0; {
+	for n := home.next(); n != 0; {
 		l := x.over.at(uint64(n))
-		next := l.next.Load()
+		next := l.next()
 		clearSlots(l)
 		x.over.giveBack(n)
 		n = next
 	}
-	home.next.Store(0)
+	home.link(0)
 	clearSlots(home)
 }
 
@@ -131,7 +131,7 @@ func clearSlots(l *line) {
 // and unlinks that once it is empty, so that only the first overflow line has
 // room, and the home line only without any. The caller holds the stripe.
 func (x *Index) densify(s *stripe, home *line) {
-	head := home.next.Load()
+	head := home.next()
 	if head == 0 {
 		return
 	}
@@ -171,9 +171,9 @@ func (x *Index) densify(s *stripe, home *line) {
 // unlinkHead takes the first overflow line, which is empty, out of a chain,
 // and returns the one after it, if there is one.
 func (x *Index) unlinkHead(home *line) *line {
-	n := home.next.Load()
-	next := x.over.at(uint64(n)).next.Load()
-	home.next.Store(next)
+	n := home.next()
+	next := x.over.at(uint64(n)).next()
+	home.link(next)
 	x.over.unlinked(n)
 	if next == 0 {
 		return nil

@@ -104,11 +104,11 @@ func New(o Options) (*Index, error) {
 // bucketOf is the bucket of a code where there are n of them: its lowest bits,
 // one fewer if that bucket is not there yet.
 func bucketOf(c code, n uint64) uint64 {
-	b := uint64(c) & (1<<bits.Len64(n-1) - 1)
-	if b >= n {
-		b &= 1<<(bits.Len64(n-1)-1) - 1
-	}
-	return b
+	mask := ^uint64(0) >> (bits.LeadingZeros64(n-1) & 63)
+	b := uint64(c) & mask
+	// Without a jump, which the processor would often guess wrong: the shift
+	// makes all ones where the bucket is there.
+	return b & (mask>>1 | uint64(int64(b-n)>>63))
 }
 
 func (x *Index) stripe(c code) *stripe { return &x.stripes[c%stripeCount] }

@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"math/bits"
 	"sync/atomic"
 	"unsafe"
 )
@@ -12,19 +13,23 @@ import (
 //
 //	offset  size  field
 //	0       6x8   slots   tag<<48 | place; 0 is an empty slot
-//	48      6x2   lows    hash bits 10 to 25 of the slot's entry
-//	60      4     next    number of the next overflow line; 0 ends the chain
+//	48      4x2   lows    hash bits 10 to 25 of the entries in slots 0 to 3
+//	56      2x2   tail    those of slots 4 and 5
+//	60      4             number of the next overflow line; 0 ends the chain
 //
-// A line is memory, never a file: integers are the machine's. Two lows share a
-// word because there are no atomic operations on less.
+// A line is memory, never a file: integers are the machine's, shown for a
+// little-endian one. Whoever reads a line loads its tail, then its lows, and
+// then only slots with the lows that it is looking for. Who writes one has it
+// for itself or holds the stripe, so it may load and store a word in two steps.
 type line struct {
 	slots [lineSlots]atomic.Uint64
-	lows  [lineSlots / 2]atomic.Uint32
-	next  atomic.Uint32
+	lows  atomic.Uint64
+	tail  atomic.Uint64
 }
 
 const (
 	lineSlots = 6
+	lowLanes  = 4 // lows in the first of two words
 	lineBytes = int(unsafe.Sizeof(line{}))
 
 	placeBits = 48
@@ -64,17 +69,62 @@ func (c code) low() uint32 { return uint32(c>>firstBits) & lowMask }
 // word is the slot of an entry with this code.
 func (c code) word(place uint64) uint64 { return c.tag()<<placeBits | place }
 
-// low is the lows' part of slot i.
-func (l *line) low(i int) uint32 {
-	return l.lows[i/2].Load() >> (i % 2 * lowBits) & lowMask
+// next is the number of the line after this one; 0 is none.
+func (l *line) next() uint32 { return nextOf(l.tail.Load()) }
+
+// link makes another line the one after this one.
+func (l *line) link(next uint32) {
+	l.tail.Store(l.tail.Load()&(1<<tailBits-1) | uint64(next)<<tailBits)
 }
 
-// put fills an empty slot. The slot itself comes last: readers look at the
-// lows of a slot only after they have seen its word.
+// tailBits are the lows in a tail, below next.
+const tailBits = (lineSlots - lowLanes) * lowBits
+
+func nextOf(tail uint64) uint32 { return uint32(tail >> tailBits) }
+
+// lowsOf is the word with the lows of slot i, and where in it they are.
+func (l *line) lowsOf(i int) (word *atomic.Uint64, shift int) {
+	if i < lowLanes {
+		return &l.lows, i * lowBits
+	}
+	return &l.tail, (i - lowLanes) * lowBits
+}
+
+// low is the lows' part of slot i.
+func (l *line) low(i int) uint32 {
+	word, shift := l.lowsOf(i)
+	return uint32(word.Load()>>shift) & lowMask
+}
+
+// A match is a set of slots: those below 4 have bits 15, 31, 47 and 63, as a
+// comparison of four lows at once leaves them, the others 14 and 30.
+type match uint64
+
+// match returns the slots with these lows, used or not. The tail was loaded
+// before.
+func (l *line) match(tail uint64, low uint32) match {
+	return equalLows(l.lows.Load(), low) | equalLows(tail, low)>>1&(1<<14|1<<30)
+}
+
+// equalLows sets the highest bit of each of the four lows in a word that is
+// this one, and no other bit.
+func equalLows(word uint64, low uint32) match {
+	const all, most = 0x0001_0001_0001_0001, 0x7fff_7fff_7fff_7fff
+	word ^= uint64(low) * all
+	return match(^((word&most + most) | word | most))
+}
+
+// first is the first slot of a match that has one.
+func (m match) first() int {
+	b := bits.TrailingZeros64(uint64(m))
+	return b>>4 | (^b&1)<<2
+}
+
+// put fills an empty slot. The slot itself comes last: readers look at a slot
+// only after they have seen its lows.
 func (l *line) put(i int, word uint64, low uint32) {
-	shift := i % 2 * lowBits
-	pair := l.lows[i/2].Load()
-	l.lows[i/2].Store(pair&^(lowMask<<shift) | low<<shift)
+	lows, shift := l.lowsOf(i)
+	lows.Store(lows.Load()&^(lowMask<<shift) | uint64(low)<<shift)
 	l.slots[i].Store(word)
 }
 

@@ -40,8 +40,8 @@ func (p *pool) take() (uint32, error) {
 	defer p.mu.Unlock()
 	if n := p.head; n != 0 {
 		l := p.at(uint64(n))
-		p.head = l.next.Load()
-		l.next.Store(0)
+		p.head = l.next()
+		l.link(0)
 		p.used.Add(1)
 		return n, nil
 	}
@@ -122,7 +122,7 @@ func (p *pool) settle(d *epoch.Domain) {
 }
 
 func (p *pool) push(n uint32) {
-	p.at(uint64(n)).next.Store(p.head)
+	p.at(uint64(n)).link(p.head)
 	p.head = n
 }
 

@@ -10,10 +10,10 @@ type Cursor struct {
 	x       *Index
 	code    code
 	bucket  uint64
-	line    *line
+	line    *line  // nil before the first Next
 	moves   uint64 // of the stripe, before the walk; if watched
-	i       int    // the slot to look at next
-	next    uint32 // of line, read before its slots
+	rest    match  // slots of line that are to be looked at
+	next    uint32 // of line, read before its lows and slots
 	watched bool
 }
 
@@ -21,52 +21,53 @@ type Cursor struct {
 //
 // An entry that is there from Find until Next returns false is among them; if
 // the index changes meanwhile, maybe more than once.
-func (x *Index) Find(hash uint64) Cursor {
-	c := Cursor{x: x, code: codeOf(hash)}
-	c.start()
-	return c
-}
-
-// start goes to the first slot of the bucket's chain.
-func (c *Cursor) start() {
-	c.bucket = bucketOf(c.code, c.x.count.Load())
-	c.line = c.x.home.at(c.bucket)
-	c.i = 0
-	c.watched = false
-	c.next = c.line.next.Load()
-	if c.next != 0 {
-		// Entries may move within the chain. The count of moves comes before
-		// the link that the walk follows.
-		c.watched = true
-		c.moves = c.x.stripe(c.code).moves.Load()
-		c.next = c.line.next.Load()
-	}
-}
+func (x *Index) Find(hash uint64) Cursor { return Cursor{x: x, code: codeOf(hash)} }
 
 // Next returns the next candidate; ok is false after the last.
 func (c *Cursor) Next() (place uint64, ok bool) {
-	tag, l := c.code.tag(), c.line
+	l, rest, tag := c.line, c.rest, c.code.tag()
+	if l == nil {
+		l, rest = c.start()
+	}
 	for {
-		for i := c.i; i < lineSlots; i++ {
-			w := l.slots[i].Load()
-			if w>>placeBits == tag && w != 0 && l.low(i) == c.code.low() {
-				c.i = i + 1
+		for rest != 0 {
+			w := l.slots[rest.first()].Load()
+			rest &= rest - 1
+			if w>>placeBits == tag && w != 0 {
+				c.rest = rest
 				return w & placeMask, true
 			}
 		}
-		c.i = 0
-		if c.next != 0 {
+		switch {
+		case c.next != 0:
 			l = c.x.over.at(uint64(c.next))
-			c.line, c.next = l, l.next.Load()
-			continue
-		}
-		if c.settled() {
-			c.i = lineSlots
+			tail := l.tail.Load()
+			c.line, c.next = l, nextOf(tail)
+			rest = l.match(tail, c.code.low())
+		case c.settled():
+			c.rest = 0
 			return 0, false
+		default:
+			l, rest = c.start()
 		}
-		c.start()
-		l = c.line
 	}
+}
+
+// start goes to the beginning of the bucket's chain: the home line, and those
+// of its slots that are to be looked at.
+func (c *Cursor) start() (*line, match) {
+	c.bucket = bucketOf(c.code, c.x.count.Load())
+	l := c.x.home.at(c.bucket)
+	tail := l.tail.Load()
+	c.watched = nextOf(tail) != 0
+	if c.watched {
+		// Entries may move within the chain. The count of moves comes before
+		// the link that the walk follows.
+		c.moves = c.x.stripe(c.code).moves.Load()
+		tail = l.tail.Load()
+	}
+	c.line, c.next = l, nextOf(tail)
+	return l, l.match(tail, c.code.low())
 }
 
 // settled reports whether nothing moved that the walk could have missed.
@@ -82,6 +83,6 @@ func (c *Cursor) settled() bool {
 func (x *Index) Touch(hashes []uint64) {
 	n := x.count.Load()
 	for _, h := range hashes {
-		x.home.at(bucketOf(codeOf(h), n)).next.Load()
+		x.home.at(bucketOf(codeOf(h), n)).tail.Load()
 	}
 }

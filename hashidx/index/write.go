@@ -60,11 +60,7 @@ func (x *Index) UnlockAll() {
 
 // Find is Index.Find for the locked hash. What it yields stays until the lock
 // ends or its holder changes it.
-func (l Lock) Find() Cursor {
-	c := Cursor{x: l.x, code: l.code}
-	c.start()
-	return c
-}
+func (l Lock) Find() Cursor { return Cursor{x: l.x, code: l.code} }
 
 // Insert adds an entry for the locked hash. Errors wrap [ErrPlace] or those of
 // offheap.Map; nothing is changed then.
@@ -86,7 +82,7 @@ func (x *Index) add(home *line, word uint64, low uint32) error {
 		home.put(i, word, low)
 		return nil
 	}
-	head := home.next.Load()
+	head := home.next()
 	if head != 0 {
 		l := x.over.at(uint64(head))
 		if i := l.free(); i >= 0 {
@@ -99,9 +95,9 @@ func (x *Index) add(home *line, word uint64, low uint32) error {
 		return err
 	}
 	l := x.over.at(uint64(n))
-	l.next.Store(head)
+	l.link(head)
 	l.put(0, word, low)
-	home.next.Store(n)
+	home.link(n)
 	return nil
 }
 
@@ -141,12 +137,13 @@ func (l Lock) search(place uint64) (home, at *line, slot int) {
 	}
 	word, low := l.code.word(place), l.code.low()
 	for at = home; ; {
-		for i := range at.slots {
-			if at.slots[i].Load() == word && at.low(i) == low {
+		tail := at.tail.Load()
+		for m := at.match(tail, low); m != 0; m &= m - 1 {
+			if i := m.first(); at.slots[i].Load() == word {
 				return home, at, i
 			}
 		}
-		n := at.next.Load()
+		n := nextOf(tail)
 		if n == 0 {
 			return home, nil, 0
 		}
