@@ -138,13 +138,10 @@ func (v *verifier) hasFiles(log manifest.Log) bool {
 	return err == nil && len(names) > 0
 }
 
-// replayFrom is where the replay of a log begins; segments before its segment are
-// sealed.
+// replayFrom is where the replay of a log begins; segments before its segment
+// are sealed.
 func replayFrom(s *manifest.State, log manifest.Log) wal.LSN {
-	if log == manifest.Cold {
-		return s.ColdFrom
-	}
-	return s.From
+	return (&recovery{state: *s}).from(log)
 }
 
 // isSealed reports whether nothing is appended to a segment any more, and
@@ -271,10 +268,8 @@ const recordsBegin = 4096
 // tailOptions open a log as recovery does, to be read. Without a manifest
 // nobody knows where it should begin.
 func tailOptions(s *manifest.State, log manifest.Log, unknown bool) wal.Options {
-	o := wal.Options{ReadOnly: true, From: replayFrom(s, log), Through: s.Snapshot.Through}
-	if log == manifest.Cold {
-		o.Through = s.Snapshot.ColdThrough
-	}
+	r := &recovery{state: *s}
+	o := wal.Options{ReadOnly: true, From: r.from(log), Through: r.through(log)}
 	o.Complete = o.From == 0 && !unknown
 	return o
 }

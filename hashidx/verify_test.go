@@ -227,6 +227,16 @@ func TestANewDirectoryHasNoProblem(t *testing.T) {
 	wantNoProblem(t, mem)
 }
 
+func TestACheckpointHasNoProblem(t *testing.T) {
+	s := newSpecimen(t, rand.Uint64(), 100)
+	s.must(s.e.Checkpoint("/copy"))
+	s.play(100)
+	err := verify(context.Background(), "/copy", engine.Env{FS: s.mem}, func(p engine.Problem) {
+		t.Errorf("%s at %d: %s", p.File, p.Offset, p.Detail)
+	})
+	s.must(err)
+}
+
 func TestWhatAPowerLossLeavesIsNoProblem(t *testing.T) {
 	s := newSpecimen(t, rand.Uint64(), 100)
 	for range 40 {
