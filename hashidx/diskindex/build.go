@@ -15,6 +15,7 @@ const chunkPages = 64
 // all buckets.
 type builder struct {
 	file    vfs.File
+	pace    func(bytes int) // or nil
 	head    *header
 	buckets uint64
 
@@ -117,6 +118,9 @@ func (w *builder) end() error {
 		return err
 	}
 	w.file.Advise(vfs.WriteBack, off, int64(w.used))
+	if w.pace != nil {
+		w.pace(w.used)
+	}
 	w.first += uint64(w.used) / pageBytes
 	w.used = 0
 	return nil

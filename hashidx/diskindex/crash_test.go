@@ -178,9 +178,11 @@ func TestWhatAFailedMergeWasToWriteKeepsItsHeader(t *testing.T) {
 	s.check(t)
 }
 
-func TestAMergeEndsWithItsContext(t *testing.T) {
+func TestAMergeIsPacedAndEndsWithItsContext(t *testing.T) {
 	m := newDir(t)
-	s := newStory(t, options(m))
+	o, paced := options(m), 0
+	o.Pace = func(bytes int) { paced += bytes }
+	s := newStory(t, o)
 	for _, op := range []string{"", "create", "write"} {
 		ctx, cancel := context.WithCancel(ctx)
 		m.Watch(func(p vfs.Point) {
@@ -201,8 +203,11 @@ func TestAMergeEndsWithItsContext(t *testing.T) {
 			t.Fatal(op, names, err)
 		}
 	}
-	merge(t, s.x, "2")
-	s.check(t)
+	paced = 0
+	info := merge(t, s.x, "2")
+	if s.check(t); paced == 0 || paced > int(info.Bytes) || paced < int(info.Bytes)-2*pageBytes {
+		t.Fatalf("paced for %d bytes of %d", paced, info.Bytes)
+	}
 }
 
 func TestAReadThatFailsChangesNothing(t *testing.T) {

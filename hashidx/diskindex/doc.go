@@ -61,7 +61,9 @@
 // It takes memory for one stripe of the front and for a chunk of each file.
 //
 // Each merge writes all of the index: with a front of one part in n, about 15 n
-// bytes per changed entry. FrontBytes decides.
+// bytes per change. To update pages in place instead would write a page per
+// change, which is less only where the front is smaller than one part in 270,
+// and would need a log of its own against torn pages. FrontBytes decides.
 //
 // Ranges of which the old file's pages are in the cache when it goes are read
 // into the cache from the new one.

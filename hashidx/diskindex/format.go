@@ -55,7 +55,7 @@ import (
 // their entries ascend from page to page.
 //
 // The file is durable before it gets its name. A crash leaves it whole or not
-// at all, and maybe one with the suffix .new, which the next Merge removes.
+// at all, and maybe one with the suffix .new, which is worth nothing.
 //
 // A format change is a new version and a new golden file.
 const (

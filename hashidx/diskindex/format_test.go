@@ -216,6 +216,22 @@ func FuzzRead(f *testing.F) {
 	f.Add(full[:48], full[pageBytes:][:300], full[2*pageBytes:], false)
 	f.Add(full[:48], full[pageBytes:][:300], full[2*pageBytes:], true)
 	f.Add(full[:48], full[pageBytes:][:100], full[2*pageBytes:], true)
+	for _, change := range []func(head, one, end []byte){
+		func(head, _, _ []byte) { head[40] = 2 },          // buckets
+		func(_, one, _ []byte) { one[4] = 1 },             // next: itself
+		func(_, one, _ []byte) { one[8], one[9] = 85, 1 }, // count: 341
+		func(_, one, _ []byte) { one[9] = 1 },             // entries of zeros
+		func(_, one, _ []byte) { clear(one[12:18]) },      // a place
+		func(_, one, _ []byte) { one[23] = 3 },            // an ordinal: order
+		func(_, one, _ []byte) { one[23] = 0xff },         // beyond all
+		func(_, _, end []byte) { end[0]++ },               // segments
+		func(_, _, end []byte) { end[8]-- },               // entries
+		func(_, _, end []byte) { end[16]++ },              // pages
+	} {
+		p := bytes.Clone(full)
+		change(p, p[pageBytes:], p[2*pageBytes:])
+		f.Add(p[:48], p[pageBytes:][:300], p[2*pageBytes:], true)
+	}
 	f.Fuzz(func(t *testing.T, head, one, end []byte, fix bool) {
 		p := make([]byte, 2*pageBytes, 2*pageBytes+len(end))
 		copy(p[:pageBytes], head)

@@ -40,6 +40,10 @@ type Options struct {
 	// writes all of the index.
 	FrontBytes int64
 
+	// Pace, if not nil, is told by Merge of every few hundred KiB that it has
+	// written, and may sleep: no lock is held but that of other merges.
+	Pace func(bytes int)
+
 	// Direct reads pages past the page cache of the system.
 	Direct bool
 

@@ -129,7 +129,7 @@ func (x *Index) create(ctx context.Context, v *view, info *Info) error {
 	if err != nil {
 		return err
 	}
-	err = write(ctx, handle, v, info)
+	err = x.write(ctx, handle, v, info)
 	if err == nil && x.options.Direct {
 		handle.Advise(vfs.DontNeed, 0, 0)
 	}
@@ -144,7 +144,7 @@ func (x *Index) create(ctx context.Context, v *view, info *Info) error {
 }
 
 // write writes what file and frozen front of v are together, in order.
-func write(ctx context.Context, handle vfs.File, v *view, info *Info) error {
+func (x *Index) write(ctx context.Context, handle vfs.File, v *view, info *Info) error {
 	total := int64(v.frozen.added.Len() - v.frozen.removed.Len())
 	if v.file != nil {
 		total += int64(v.file.entries)
@@ -153,6 +153,7 @@ func write(ctx context.Context, handle vfs.File, v *view, info *Info) error {
 	if err != nil {
 		return err
 	}
+	w.pace = x.options.Pace
 	old := newSource(ctx, v.file)
 	var c changes
 	for s := range stripeCount {
