@@ -27,6 +27,10 @@ func (e *Edit) encode(p []byte) []byte {
 	if e.ColdFrom != 0 {
 		p = binary.LittleEndian.AppendUint64(append(p, fieldColdFrom), uint64(e.ColdFrom))
 	}
+	if e.Through != 0 || e.ColdThrough != 0 {
+		p = binary.LittleEndian.AppendUint64(append(p, fieldThrough), uint64(e.Through))
+		p = binary.LittleEndian.AppendUint64(p, uint64(e.ColdThrough))
+	}
 	if e.Snapshot != nil {
 		p = binary.LittleEndian.AppendUint64(append(p, fieldSnapshot), uint64(e.Snapshot.Covers))
 		p = binary.LittleEndian.AppendUint64(p, uint64(e.Snapshot.ColdCovers))
@@ -91,6 +95,8 @@ func fieldBytes(tag uint8) int {
 		return 2
 	case fieldSnapshot:
 		return snapshotBytes
+	case fieldThrough:
+		return throughBytes
 	}
 	return 0
 }
@@ -105,6 +111,9 @@ func (e *Edit) decodeField(tag uint8, body []byte) error {
 		e.From = wal.LSN(binary.LittleEndian.Uint64(body))
 	case fieldColdFrom:
 		e.ColdFrom = wal.LSN(binary.LittleEndian.Uint64(body))
+	case fieldThrough:
+		e.Through = wal.LSN(binary.LittleEndian.Uint64(body))
+		e.ColdThrough = wal.LSN(binary.LittleEndian.Uint64(body[8:]))
 	case fieldSnapshot:
 		f := (*snapshotField)(body)
 		e.Snapshot = &Snapshot{

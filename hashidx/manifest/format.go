@@ -35,6 +35,7 @@ import (
 //	snapshot  34+n  6, LSN of hot that it covers 8, of cold 8, LSN that hot was
 //	                durable to 8, cold 8, n 1, name n
 //	coldfrom  9     7, LSN of cold 8
+//	through   17    8, LSN of hot 8, of cold 8: what was dropped rests on it
 //
 //	segment   offset  size  field
 //	          0       2     number    in places of the index; never 0
@@ -78,8 +79,10 @@ const (
 	fieldFrom     = 5
 	fieldSnapshot = 6
 	fieldColdFrom = 7
+	fieldThrough  = 8
 
 	snapshotBytes = 33 // and the name
+	throughBytes  = 16
 )
 
 var (

@@ -53,8 +53,8 @@ func edits() []Edit {
 		{Change: []Segment{sealed}, From: 1<<32 | 4096},
 		{Add: []Segment{seg(3, Hot, 2)}, ColdFrom: 1<<32 | 16, Snapshot: &named},
 		{Drop: []uint16{2}, Add: []Segment{unknown}, From: 2 << 32, ColdFrom: 2 << 32},
-		{Snapshot: &Snapshot{}},
-		{Add: []Segment{growing}, Snapshot: &again},
+		{Snapshot: &Snapshot{}, Through: 2<<32 | 0x0a0b, ColdThrough: 1},
+		{Add: []Segment{growing}, Snapshot: &again, Through: 2 << 32, ColdThrough: 3<<32 | 0x0c0d},
 	}
 }
 
@@ -71,6 +71,8 @@ func model(seed uint64, all []Edit) State {
 		}
 		s.From = max(s.From, e.From)
 		s.ColdFrom = max(s.ColdFrom, e.ColdFrom)
+		s.Through = max(s.Through, e.Through)
+		s.ColdThrough = max(s.ColdThrough, e.ColdThrough)
 		if e.Snapshot != nil {
 			s.Snapshot = *e.Snapshot
 		}

@@ -43,6 +43,7 @@ func edit(t *rapid.T, s State) Edit {
 		e.Change = []Segment{g}
 	}
 	e.From, e.ColdFrom = position(t, s.From), position(t, s.ColdFrom)
+	e.Through, e.ColdThrough = position(t, s.Through), position(t, s.ColdThrough)
 	switch rapid.IntRange(0, 3).Draw(t, "snapshot") {
 	case 0:
 		e.Snapshot = &Snapshot{}
@@ -121,6 +122,7 @@ func TestAllSegmentsThereCanBeFitIntoAnEdit(t *testing.T) {
 	// There is nothing longer: what an edit drops, it does not add.
 	all := Edit{
 		Add: add, Change: change, From: math.MaxUint64, ColdFrom: math.MaxUint64,
+		Through: math.MaxUint64, ColdThrough: math.MaxUint64,
 		Snapshot: &Snapshot{
 			Name: strings.Repeat("s", maxName), Covers: 1, ColdCovers: 1,
 			Through: math.MaxUint64, ColdThrough: math.MaxUint64,

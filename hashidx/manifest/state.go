@@ -72,6 +72,11 @@ type State struct {
 	ColdFrom wal.LSN   // where in cold
 	Snapshot Snapshot
 	Sequence uint64 // of the last edit or mark
+
+	// Through and ColdThrough are positions up to which the logs were durable
+	// when a segment was dropped: what was in it is void by what they have
+	// there.
+	Through, ColdThrough wal.LSN
 }
 
 // An Edit changes a state: all of it or nothing. Fields that are zero change
@@ -84,6 +89,8 @@ type Edit struct {
 	From     wal.LSN   // not lower than before
 	ColdFrom wal.LSN   // likewise
 	Snapshot *Snapshot // covers no less than before of either log, or is none
+
+	Through, ColdThrough wal.LSN // lower ones than before change nothing
 }
 
 // state is a State while edits come.
@@ -114,7 +121,7 @@ func (s *state) public() State {
 // whole is the edit that makes an empty state into this one.
 func (s *state) whole() Edit {
 	p := s.public()
-	e := Edit{Seed: p.Seed, Add: p.Segments, From: p.From, ColdFrom: p.ColdFrom}
+	e := Edit{Seed: p.Seed, Add: p.Segments, From: p.From, ColdFrom: p.ColdFrom, Through: p.Through, ColdThrough: p.ColdThrough}
 	if p.Snapshot != (Snapshot{}) {
 		e.Snapshot = &p.Snapshot
 	}
@@ -203,6 +210,8 @@ func (s *state) change(g Segment) error {
 
 // move sets positions.
 func (s *state) move(e *Edit) error {
+	s.Through = max(s.Through, e.Through)
+	s.ColdThrough = max(s.ColdThrough, e.ColdThrough)
 	if e.From != 0 {
 		if e.From < s.From {
 			return fmt.Errorf("%w: recovery of hot goes back from %v to %v", ErrEdit, s.From, e.From)
