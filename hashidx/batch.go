@@ -53,6 +53,7 @@ func (e *store) Apply(b *engine.Batch, d engine.Durability) error {
 		return err
 	}
 	e.counts.of(0).batches.Add(1)
+	e.slow(b.Size())
 	return e.wait(lsn, level)
 }
 

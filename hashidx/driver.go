@@ -57,6 +57,18 @@ func describe() []engine.Setting {
 			Effect: "write an image of the index, for fast opening, each time that so many ops have come; 0: when it pays",
 		},
 		{
+			Name: "gc", Kind: engine.ChoiceSetting, Default: string(costBenefit), Choices: policies(),
+			Effect: "which garbage is collected first; off: none but by Compact",
+		},
+		{
+			Name: "gc_garbage", Kind: engine.IntSetting, Unit: "percent", Default: "35", Min: 1, Max: 90,
+			Effect: "garbage that sealed segments may have: less saves space, more saves writes",
+		},
+		{
+			Name: "gc_duty", Kind: engine.IntSetting, Unit: "percent", Default: "30", Min: 1, Max: 100,
+			Effect: "part of the time that GC works while there is hardly too much garbage; it grows to 100 with that",
+		},
+		{
 			Name: "huge_pages", Kind: engine.BoolSetting, Default: "false",
 			Effect: "keep the index in pages of 2 MiB, where the system has them; for more than a few hundred thousand keys",
 		},
@@ -74,6 +86,9 @@ type settings struct {
 	IO           string            `setting:"io"`
 	HugePages    bool              `setting:"huge_pages"`
 	ImageOps     int64             `setting:"image_ops"`
+	GC           string            `setting:"gc"`
+	GCGarbage    int               `setting:"gc_garbage"`
+	GCDuty       int               `setting:"gc_duty"`
 }
 
 func open(dir string, given map[string]string, env engine.Env) (engine.Engine, error) {

@@ -31,7 +31,7 @@ const (
 // imageDue reports whether an image should be written, now or at Close.
 // maintenance is held.
 func (e *store) imageDue(closing bool) bool {
-	behind, keys := e.counts.writes()-e.image.writes, uint64(e.index.Len())
+	behind, keys := e.opsWritten()-e.image.writes, uint64(e.index.Len())
 	switch {
 	case e.settings.ImageOps > 0:
 		return behind >= uint64(e.settings.ImageOps)
@@ -45,7 +45,7 @@ func (e *store) imageDue(closing bool) bool {
 // maintenance is held, so that no segment ceases to be, and GC has no copies
 // under way.
 func (e *store) writeImage(ctx context.Context) error {
-	next := image{writes: e.counts.writes(), serial: e.image.serial + 1}
+	next := image{writes: e.opsWritten(), serial: e.image.serial + 1}
 	to := manifest.Snapshot{Covers: e.hot.End()}
 	if cold := e.cold.Load(); cold != nil {
 		to.ColdCovers = cold.End()
@@ -119,6 +119,7 @@ func (e *store) settleFiles() error {
 	e.maintenance.Lock()
 	defer e.maintenance.Unlock()
 	ctx := context.Background()
+	e.removeRipe()
 	if err := e.sealAll(ctx); err != nil {
 		return fmt.Errorf("close hash: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/hashidx/manifest"
@@ -64,16 +65,20 @@ func (k *keeper) give() { k.turn <- struct{}{} }
 // of a write, after which nothing is written any more.
 func (e *store) keep() {
 	k := &e.keeper
+	timer := time.NewTimer(e.untilExpiry())
+	defer timer.Stop()
 	for {
 		select {
 		case <-k.ctx.Done():
 			return
 		case <-k.wake:
+		case <-timer.C:
 		}
 		if k.take(k.ctx) != nil {
 			return
 		}
 		err := e.work(k.ctx)
+		timer.Reset(e.untilExpiry())
 		k.give()
 		if err == nil {
 			continue
@@ -126,7 +131,7 @@ func (k *keeper) within(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // Settle implements engine.Settler.
-func (e *store) Settle(ctx context.Context) error { return e.workNow(ctx, e.work) }
+func (e *store) Settle(ctx context.Context) error { return e.workNow(ctx, e.settle) }
 
 // workNow does work in the caller's goroutine, without pauses.
 func (e *store) workNow(ctx context.Context, work func(context.Context) error) error {

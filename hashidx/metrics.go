@@ -84,6 +84,7 @@ func (e *store) Metrics(m *engine.Metrics) {
 	m.Health.RecoveryTime = engine.Known(uint64(e.recovery))
 	m.Health.RecoveryBytes = engine.Known(uint64(e.recovered))
 	e.memoryMetrics(m)
+	e.gcMetrics(m)
 }
 
 // logMetrics are those of hot/: what users wrote.
@@ -96,7 +97,7 @@ func (e *store) logMetrics(m *engine.Metrics) {
 		BytesIn: engine.Known(log.BytesIn), BytesWritten: engine.Known(log.BytesWritten),
 		BytesZeroed: engine.Known(log.BytesZeroed), Syncs: engine.Known(log.Syncs),
 		Groups: engine.Known(log.Writes), SyncTime: engine.Known(uint64(log.SyncTime)),
-		SyncsAvoided: engine.Known(log.SyncsShared),
+		SyncsAvoided: engine.Known(log.SyncsShared), BytesLive: engine.Known(uint64(log.BytesLive)),
 	}
 }
 
@@ -114,4 +115,37 @@ func (e *store) memoryMetrics(m *engine.Metrics) {
 	if !e.expiring.Load() { // else some of them may be absent by now
 		m.Space.LiveKeys = engine.Known(uint64(e.index.Len()))
 	}
+}
+
+// gcMetrics are those of garbage. It does not allocate.
+func (e *store) gcMetrics(m *engine.Metrics) {
+	if e.readOnly {
+		return
+	}
+	g := &e.gc
+	m.Work.GCReadBytes = engine.Known(g.read.Load())
+	m.Work.GCWriteBytes = engine.Known(g.written.Load())
+	m.Work.Merges = engine.Known(g.dropped.Load())
+	now := e.now().UnixNano()
+	all, sealed, files := garbage{}, garbage{}, uint64(0)
+	e.segments.mu.Lock()
+	for _, s := range e.segments.owners {
+		c := e.candidate(s, now)
+		all.frames += c.frames
+		all.dead += c.gain()
+		files++
+		if s.end.Load() > 0 {
+			sealed.frames += c.frames
+			sealed.dead += c.gain()
+		}
+	}
+	e.segments.mu.Unlock()
+	pinned := uint64(e.pins.pinned())
+	m.Space.GarbageBytes = engine.Known(uint64(all.dead))
+	m.Space.PinnedBytes = engine.Known(pinned)
+	m.Space.Files = engine.Known(files)
+	m.Work.DebtBytes = engine.Known(uint64(sealed.debt(e.settings.gcGoal())))
+	m.Stall.Stalls = engine.Known(g.brake.stalls.Load())
+	m.Stall.Time = engine.Known(g.brake.stalled.Load())
+	m.Stall.Debt = m.Stall.Time
 }

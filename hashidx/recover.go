@@ -150,6 +150,8 @@ func (s *segment) restore(g manifest.Segment) {
 	s.ops.Store(int64(g.Ops))
 	s.live.Store(g.Live)
 	s.highest.Store(g.Highest)
+	s.expiring.Store(g.Expiring)
+	s.expires.Store(g.Expires)
 }
 
 func fileSize(e *store, path string) (int64, error) {
@@ -203,6 +205,7 @@ func (r *recovery) newIndex(buckets int) (err error) {
 	}
 	for _, s := range e.segments.list() {
 		s.live.Store(0) // of an image that is not used
+		s.expiring.Store(0)
 	}
 	e.index, err = index.New(index.Options{Domain: e.domain, HugePages: e.settings.HugePages, Keys: buckets})
 	return err
@@ -274,12 +277,13 @@ func (r *recovery) openLog(log manifest.Log) error {
 	return r.markSealed(log, l)
 }
 
-// through is what of a log must be there: the image names ops up to it.
+// through is what of a log must be there: the image names ops up to it, or what
+// was dropped was void by them.
 func (r *recovery) through(log manifest.Log) wal.LSN {
 	if log == manifest.Cold {
-		return r.state.Snapshot.ColdThrough
+		return max(r.state.Snapshot.ColdThrough, r.state.ColdThrough)
 	}
-	return r.state.Snapshot.Through
+	return max(r.state.Snapshot.Through, r.state.Through)
 }
 
 func (r *recovery) hasFiles(dir string) bool {
@@ -341,6 +345,7 @@ func (r *recovery) finish() error {
 	}
 	for _, s := range e.segments.list() {
 		s.live.Store(min(max(s.live.Load(), 0), s.bytes.Load()))
+		s.expiring.Store(min(max(s.expiring.Load(), 0), s.live.Load()))
 	}
 	e.image.writes -= r.applied // so that they count
 	if e.readOnly {

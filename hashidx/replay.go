@@ -80,7 +80,11 @@ func (r *recovery) replay(log manifest.Log, rec wal.Record) error {
 		s.bytes.Add(int64(o.Length))
 		s.ops.Add(1)
 		s.notes.add(o.Hash, o.Kind, int(o.Offset), int(o.Length))
+		if op.Kind == record.PutExpiring {
+			s.expiresBy(op.Expire)
+		}
 		if log == manifest.Cold {
+			r.e.gc.filters.noteCold(s, o.Hash, o.Sequence)
 			s.highest.Store(max(s.highest.Load(), o.Sequence))
 		}
 		if rec.LSN < r.covers(log) {
@@ -176,13 +180,15 @@ func (r *recovery) perform(l index.Lock, gone []uint64, kind record.Kind, s *seg
 	for _, at := range gone {
 		old, _ := r.e.segments.at(at)
 		if ops := old.ops.Load(); ops > 0 {
-			old.live.Add(-old.bytes.Load() / ops) // how long it was is not known
+			// How long it was is not known, nor whether it expires.
+			old.lose(int(old.bytes.Load()/ops), false)
+			old.expiring.Add(-old.expiring.Load() / ops)
 		}
 	}
 	// A tombstone of hot/ has no op before it that is still to come.
 	keep := kind != record.Delete || s.log == manifest.Cold
 	if keep && kind != record.Delete {
-		s.live.Add(int64(o.Length))
+		s.gain(int(o.Length), kind == record.PutExpiring, 0)
 	}
 	if keep && kind == record.Delete {
 		r.tombstones = append(r.tombstones, index.Entry{Hash: o.Hash, Place: place})

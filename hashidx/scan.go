@@ -13,6 +13,7 @@ func (e *store) Scan(ctx context.Context, f func(key, value []byte) error) error
 		return engine.ErrClosed
 	}
 	defer e.scans.RUnlock()
+	defer e.pinFiles()() // places outlive the pins of an epoch
 	if e.closed.Load() {
 		return engine.ErrClosed
 	}

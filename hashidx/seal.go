@@ -65,11 +65,11 @@ func (e *store) seal(ctx context.Context, s *segment) error {
 		return err
 	}
 	g := e.describe(s, true)
-	g.Live = 0 // as of the image, which does not have it
+	g.Live, g.Expiring = 0, 0 // as of the image, which does not have it
 	g.Lowest, g.Highest = lowest, highest
 	edit := manifest.Edit{Add: []manifest.Segment{g}}
 	if s.listed {
-		g.Live = e.listedLive(s)
+		g.Live, g.Expiring = e.listedLive(s)
 		edit = manifest.Edit{Change: []manifest.Segment{g}}
 	}
 	behind := wal.LSN(e.after(s)) << offsetBits
@@ -100,13 +100,13 @@ func (e *store) after(s *segment) uint32 {
 }
 
 // listedLive is what the manifest says.
-func (e *store) listedLive(s *segment) int64 {
+func (e *store) listedLive(s *segment) (live, expiring int64) {
 	for _, g := range e.manifest.State().Segments {
 		if g.Number == s.number {
-			return g.Live
+			return g.Live, g.Expiring
 		}
 	}
-	return 0
+	return 0, 0
 }
 
 // describe is what the manifest is to say of a segment.
@@ -115,6 +115,7 @@ func (e *store) describe(s *segment, hinted bool) manifest.Segment {
 	return manifest.Segment{
 		Number: s.number, Log: s.log, ID: s.id, Hinted: hinted,
 		Bytes: s.end.Load(), Frames: frames, Live: min(max(s.live.Load(), 0), frames),
+		Expiring: max(s.expiring.Load(), 0), Expires: s.expires.Load(),
 		Ops: uint64(s.ops.Load()), Highest: s.highest.Load(),
 	}
 }

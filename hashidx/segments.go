@@ -41,6 +41,16 @@ type segment struct {
 	// is exact but after a crash; see doc.go.
 	bytes, ops, live atomic.Int64
 
+	// expiring is how many of the live bytes expire, and expires when the last
+	// op of all in it does, in nanoseconds since 1970.
+	expiring, expires atomic.Int64
+
+	// kept is how much less GC would gain than the counts above say, when it
+	// last looked, after so many drops. damaged: GC cannot read it.
+	kept     atomic.Int64
+	surveyed atomic.Uint64
+	damaged  atomic.Bool
+
 	// highest is a sequence that no op in it is above; 0 if that is not known.
 	// Of a segment of hot/ it is not used: its sequences follow from places.
 	highest atomic.Uint64
