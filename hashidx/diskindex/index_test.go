@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/kvbench/kvbench/engine/cache"
 	"github.com/kvbench/kvbench/engine/offheap"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/hashidx/index"
@@ -273,5 +274,36 @@ func TestAMergeKeepsTheCacheWarm(t *testing.T) {
 		if pages := uint64(now.CachePages); pages < now.Pages/2 || pages > now.Pages/2+2 {
 			t.Fatalf("%d pages of %d are in the cache", pages, now.Pages)
 		}
+	}
+}
+
+func TestALookupThatBeganBeforeAMergeEndsWell(t *testing.T) {
+	m := newDir(t)
+	x := newIndex(t, options(m))
+	load(t, x, []index.Entry{{Hash: 7, Place: 8}})
+	merge(t, x, "1")
+	load(t, x, []index.Entry{{Hash: 7, Place: 9}})
+	g := x.domain.Pin()
+	old := x.view.Load().file
+	c := x.Find(7)
+	info := merge(t, x, "2")
+	if err := x.Discard(info.Previous); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := x.Delete(7, 8); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if got, err := drain(c); err != nil || !slices.Equal(got, []uint64{8, 9}) {
+		t.Fatal(got, err)
+	}
+	g.Unpin()
+	if err := x.domain.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := x.cache.Get(cache.Key{File: old.id, Offset: 1}); ok {
+		t.Fatal("the cache has a page of a file that is gone")
+	}
+	if got := find(t, x, 7); !slices.Equal(got, []uint64{9}) {
+		t.Fatal(got)
 	}
 }
