@@ -54,6 +54,9 @@ type store struct {
 	recovered   int64 // bytes
 
 	keeper keeper
+	gc     collector
+	pins   pins
+	views  views
 
 	// maintenance is held while files come to be known or cease to be: by
 	// seals, index images, slices of GC, checkpoints. It guards image.
@@ -74,7 +77,7 @@ type store struct {
 func caps() engine.Caps {
 	return engine.Caps{
 		Family:      engine.FamilyHash,
-		AtomicBatch: true, TTL: true, UnorderedScan: true, LargerThanMemory: true, Checkpoint: true,
+		AtomicBatch: true, TTL: true, UnorderedScan: true, LargerThanMemory: true, Checkpoint: true, Snapshots: true,
 		Persistent: true, PowerLossPrefix: true, VerifiesReads: true,
 		Durabilities: engine.Durabilities(engine.Buffered, engine.OS, engine.Sync),
 		MaxKey:       record.MaxKey, MaxValue: 256 << 20, MaxBatch: 256 << 20,
@@ -98,6 +101,7 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 	e.scratches.New = newScratch
 	e.tail = newTail(e.domain, s.tailBytes())
 	e.keeper.init()
+	e.gc.filters = newFilters()
 	if err := e.begin(); err != nil {
 		return nil, errors.Join(err, e.free())
 	}
@@ -153,6 +157,7 @@ func (e *store) free() error {
 		err = errors.Join(err, e.manifest.Close())
 	}
 	err = errors.Join(err, e.records.close())
+	err = errors.Join(err, e.views.free())
 	e.domain.Close()
 	e.segments.close()
 	err = errors.Join(err, e.tail.close())

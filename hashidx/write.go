@@ -75,6 +75,7 @@ func (e *store) write(op *record.Op, d engine.Durability) error {
 		return err
 	}
 	e.counts.of(hash).wrote(op.Kind, len(op.Key)+len(op.Value))
+	e.slow(len(op.Key) + len(op.Value))
 	return e.wait(lsn, level)
 }
 
@@ -108,6 +109,8 @@ func (e *store) commit(hash uint64, op *record.Op, frame []byte) (wal.LSN, error
 type present struct {
 	place     uint64 // 0: nothing
 	bytes     int    // of its frame
+	sequence  uint64 // of its op
+	expires   bool   // it is a put that does
 	colliding bool   // it has another key with the same code
 }
 
@@ -125,7 +128,8 @@ func (e *store) presentIn(l index.Lock, key []byte) (p present, err error) {
 			e.release(s)
 			return present{}, err
 		case string(op.Key) == string(key):
-			p.place, p.bytes = place, n
+			p.place, p.bytes, p.expires = place, n, op.Kind == record.PutExpiring
+			p.sequence = e.sequenceAt(place, &op)
 		default:
 			p.colliding = true
 		}
@@ -163,8 +167,11 @@ func (s *segment) hold(hash uint64, off int64, frame []byte) {
 // elsewhere or nowhere. The key's lock is held.
 func (e *store) move(l index.Lock, was present, op *record.Op, seg *segment, off int64, bytes int) error {
 	if was.place != 0 {
+		if err := e.preserve(op.Key, was); err != nil {
+			return err
+		}
 		old, _ := e.segments.at(was.place)
-		old.live.Add(-int64(was.bytes))
+		old.lose(was.bytes, was.expires)
 	}
 	if op.Kind == record.Delete {
 		if was.place != 0 {
@@ -175,7 +182,7 @@ func (e *store) move(l index.Lock, was present, op *record.Op, seg *segment, off
 	if op.Kind == record.PutExpiring {
 		e.expiring.Store(true)
 	}
-	seg.live.Add(int64(bytes))
+	seg.gain(bytes, op.Kind == record.PutExpiring, op.Expire)
 	if was.place != 0 {
 		l.Replace(was.place, placeOf(seg, off))
 		return nil
