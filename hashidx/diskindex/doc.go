@@ -73,6 +73,14 @@
 // again, and that both logs are to be synced before the manifest names it. But
 // it is the exact state at one moment, when the front was frozen.
 //
+// # Memory
+//
+// A front takes 650 KB and 17 bytes per entry; Replace and Delete of what is in
+// the file make an entry in removed. During a merge, and after one that failed,
+// there are two fronts. The cache takes Options.CacheBytes. On the Go heap are
+// 80 KB of locks, and 1 MB of buffers during a merge, whatever the size of the
+// index.
+//
 // # Why no reader misses an entry
 //
 // A view is what a lookup looks at: the active front, the frozen front if there

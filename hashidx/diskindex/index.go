@@ -28,7 +28,8 @@ type Options struct {
 	Dir string
 
 	// Budget counts and limits the memory of fronts and cache; nil neither
-	// counts nor limits. Where it refuses, inserts fail.
+	// counts nor limits. Where it refuses, inserts fail, and Merge. It should
+	// allow for CacheBytes, FrontBytes and 2 MiB.
 	Budget *offheap.Budget
 
 	// CacheBytes limits the cache of pages; 0 is none.
