@@ -23,7 +23,15 @@ const (
 	frameShare = 64
 
 	minTailBytes = 16 << 10
+
+	// hugeBytes: memory for reads is kept in huge pages if it is as much, which
+	// then costs little of it: missing the TLB is a good part of what a random
+	// read costs.
+	hugeBytes = 32 << 20
 )
+
+// huge says whether so many bytes are to be in huge pages.
+func (s *settings) huge(n int64) bool { return s.HugePages || n >= hugeBytes }
 
 // tailBytes is the memory for the tail.
 func (s *settings) tailBytes() int64 {
@@ -56,7 +64,7 @@ func newRecords(d *epoch.Domain, s *settings) (records, error) {
 		return records{}, nil
 	}
 	c, err := cache.New(cache.Options{
-		Bytes: n, Policy: s.CachePolicy, HugePages: s.HugePages, Domain: d,
+		Bytes: n, Policy: s.CachePolicy, HugePages: s.huge(n), Domain: d,
 	})
 	return records{c, int(n / frameShare)}, err
 }

@@ -36,12 +36,20 @@ func (e *store) MultiGet(keys [][]byte, out []engine.Value) error {
 // A group is what getGroup finds out, step by step.
 type group struct {
 	hashes [groupKeys]uint64
-	frames [groupKeys]lead
-	sink   byte
+	places [groupKeys]uint64 // of the first candidates; 0 is none
+	leads  [groupKeys]lead
+}
+
+// A lead is what is in memory from the frame of a candidate on.
+type lead struct {
+	bytes     []byte // nil if nothing is
+	first     byte   // of bytes
+	unchecked bool   // the checksum was not compared
 }
 
 // getGroup looks for all keys in memory, step by step, and then one by one for
-// what it did not find there.
+// what it did not find there. Each step is a loop that is so short that the
+// processor waits for the memory of many keys at once.
 func (e *store) getGroup(keys [][]byte, out []engine.Value) error {
 	var g group
 	for i, key := range keys {
@@ -56,18 +64,24 @@ func (e *store) getGroup(keys [][]byte, out []engine.Value) error {
 	e.index.Touch(hashes)
 	for i, hash := range hashes {
 		e.await(hash)
-		g.frames[i] = e.follow(hash)
-		if p := g.frames[i].bytes; len(p) > 0 {
-			g.sink += p[0] // which brings it into the processor's cache
+		c := e.index.Find(hash)
+		g.places[i], _ = c.Next()
+	}
+	for i, place := range g.places[:len(keys)] {
+		if place != 0 {
+			g.leads[i] = e.follow(place)
 		}
 	}
 	var left uint32 // keys that are not answered, as bits
 	for i, key := range keys {
-		if !e.answerLead(g.frames[i], hashes[i], key, &out[i]) {
+		if !e.answerLead(g.places[i], &g.leads[i], hashes[i], key, &out[i]) {
 			left |= 1 << i
 		}
 	}
 	guard.Unpin()
+	if left == 0 {
+		return nil
+	}
 	for i, key := range keys {
 		if left&(1<<i) == 0 {
 			continue
@@ -81,56 +95,34 @@ func (e *store) getGroup(keys [][]byte, out []engine.Value) error {
 	return nil
 }
 
-// A lead is where the first candidate for a hash is.
-type lead struct {
-	bytes []byte // from its frame on, if that is in memory
-	kind  leadKind
-}
-
-type leadKind uint8
-
-const (
-	leadNone      leadKind = iota // there is no candidate
-	leadWhole                     // the frame is in memory
-	leadUnchecked                 // it is, and its checksum was not compared
-	leadElsewhere                 // it has to be read
-)
-
-// follow returns the lead of a hash. The caller is pinned.
-func (e *store) follow(hash uint64) lead {
-	c := e.index.Find(hash)
-	place, ok := c.Next()
-	if !ok {
-		return lead{kind: leadNone}
-	}
+// follow returns the lead of a place, unless that is in the cache, and begins
+// to bring it into the processor's. The caller is pinned.
+func (e *store) follow(place uint64) lead {
 	seg, off := e.segments.at(place)
-	if p, at := e.tail.find(seg, off); p != nil {
-		return lead{p.bytes[at:], leadWhole}
+	if p := e.tail.find(seg, off); p != nil {
+		return lead{p, p[0], false}
 	}
 	if p := seg.mapped(off); p != nil {
-		return lead{p, leadUnchecked}
+		return lead{p, p[0], true}
 	}
-	if p := e.records.get(seg, off); p != nil {
-		return lead{p, leadWhole}
-	}
-	return lead{kind: leadElsewhere}
+	return lead{}
 }
 
 // answerLead answers for a key, unless its lead is not enough to.
-func (e *store) answerLead(l lead, hash uint64, key []byte, out *engine.Value) bool {
+func (e *store) answerLead(place uint64, l *lead, hash uint64, key []byte, out *engine.Value) bool {
 	var op record.Op
 	var err error
-	switch l.kind {
-	case leadNone:
+	switch {
+	case place == 0:
 		e.counts.of(hash).absent()
 		out.Data, out.Found = out.Data[:0], false
 		return true
-	case leadWhole:
-		op, _, err = record.Split(l.bytes)
-	case leadUnchecked:
+	case l.bytes == nil:
+		op, err = e.recall(place)
+	case l.unchecked:
 		op, _, err = record.Parse(l.bytes)
-	case leadElsewhere:
-		return false
+	default:
+		op, _, err = record.Split(l.bytes)
 	}
 	if err != nil || string(op.Key) != string(key) {
 		return false

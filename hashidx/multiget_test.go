@@ -16,9 +16,16 @@ func TestMultiGetIsGetForEachKey(t *testing.T) {
 	for _, mode := range ioModes() {
 		t.Run(mode, func(t *testing.T) {
 			const n = 400
-			e := fill(t, vfs.NewMem(), n, tinyWith(mode, "80k"))
+			fsys := vfs.NewMem()
+			if err := fill(t, fsys, n, tinyWith(mode, "80k")).Close(); err != nil {
+				t.Fatal(err)
+			}
 			now := time.Unix(1000, 0)
-			e.now = func() time.Time { return now }
+			e, err := open("/db", tinyWith(mode, "80k"), engine.Env{FS: fsys, Now: func() time.Time { return now }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			r := rand.New(rand.NewPCG(seed, 0))
@@ -27,7 +34,7 @@ func TestMultiGetIsGetForEachKey(t *testing.T) {
 				if err := e.Put(fmt.Appendf(nil, "key%d", i), []byte(valueOf(i)), engine.Default); err != nil {
 					t.Fatal(err)
 				}
-				if err := e.PutTTL(fmt.Appendf(nil, "expiring%d", i), []byte("v"), now.Add(time.Duration(r.IntN(3)-1)), engine.Default); err != nil {
+				if err := e.(engine.Expirer).PutTTL(fmt.Appendf(nil, "expiring%d", i), []byte("v"), now.Add(time.Duration(r.IntN(3)-1)), engine.Default); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -38,7 +45,7 @@ func TestMultiGetIsGetForEachKey(t *testing.T) {
 					keys[i] = fmt.Appendf(nil, "%s%d", []string{"key", "expiring"}[r.IntN(5)/4], r.IntN(2*n))
 					out[i] = engine.Value{Data: []byte("old"), Found: r.IntN(2) == 0}
 				}
-				if err := e.MultiGet(keys, out); err != nil {
+				if err := e.(engine.MultiGetter).MultiGet(keys, out); err != nil {
 					t.Fatal(err)
 				}
 				for i, key := range keys {

@@ -79,8 +79,8 @@ var errElsewhere = errors.New("not in memory")
 // pinned.
 func (e *store) recall(place uint64) (op record.Op, err error) {
 	seg, off := e.segments.at(place)
-	if p, at := e.tail.find(seg, off); p != nil {
-		op, _, err = record.Split(p.bytes[at:])
+	if p := e.tail.find(seg, off); p != nil {
+		op, _, err = record.Split(p)
 		return op, err
 	}
 	if p := seg.mapped(off); p != nil {
@@ -155,9 +155,9 @@ func (e *store) seek(dst []byte, hash uint64, key []byte) ([]byte, error) {
 // What is read is not kept in the cache: who writes does not need it again.
 func (e *store) view(place uint64, s **scratch) (record.Op, int, error) {
 	seg, off := e.segments.at(place)
-	p, at := e.tail.find(seg, off)
+	p := e.tail.find(seg, off)
 	if p != nil {
-		op, n, err := record.Split(p.bytes[at:])
+		op, n, err := record.Split(p)
 		if err == nil {
 			return op, n, nil
 		}
@@ -194,11 +194,11 @@ func (e *store) assemble(seg *segment, off int64, s *scratch) bool {
 	s.buf = s.buf[:0]
 	want := 1 // byte by byte until the length is known
 	for known := false; len(s.buf) < want; {
-		p, at := e.tail.find(seg, off+int64(len(s.buf)))
+		p := e.tail.find(seg, off+int64(len(s.buf)))
 		if p == nil {
 			return false
 		}
-		s.buf = append(s.buf, p.bytes[at:min(len(p.bytes), at+want-len(s.buf))]...)
+		s.buf = append(s.buf, p[:min(len(p), want-len(s.buf))]...)
 		if known {
 			continue
 		}

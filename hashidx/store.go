@@ -32,7 +32,7 @@ type store struct {
 	seed     uint64 // of hashes; the manifest has it
 
 	domain   *epoch.Domain
-	index    *index.Index
+	index    places
 	manifest *manifest.Manifest // nil if read only
 	hot      *wal.Log
 	segments *segments
@@ -99,7 +99,7 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 	e.segments = newSegments(vfs.Classed(counting, vfs.Data), home, e.keeper.poke)
 	e.segments.domain, e.segments.io = e.domain, s.IO
 	e.scratches.New = newScratch
-	e.tail = newTail(e.domain, s.tailBytes())
+	e.tail = newTail(e.domain, s.tailBytes(), s.huge(s.tailBytes()))
 	e.keeper.init()
 	e.gc.filters = newFilters()
 	if err := e.begin(); err != nil {
@@ -161,8 +161,6 @@ func (e *store) free() error {
 	e.domain.Close()
 	e.segments.close()
 	err = errors.Join(err, e.tail.close())
-	if e.index != nil {
-		err = errors.Join(err, e.index.Close())
-	}
+	err = errors.Join(err, e.index.Close())
 	return errors.Join(err, e.home.Close())
 }

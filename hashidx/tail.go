@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/kvbench/kvbench/engine/epoch"
 	"github.com/kvbench/kvbench/engine/offheap"
@@ -31,12 +32,12 @@ type tail struct {
 	queue []queued   // oldest first
 }
 
-// A page is part of a segment. One without bytes has been dropped.
-type page struct{ bytes []byte }
+// A pageTable has the first bytes of the pages of a segment, by offset: nil for
+// one that never was, &noPage for one that has been dropped. A table that is
+// too short is replaced by a longer copy.
+type pageTable []atomic.Pointer[byte]
 
-// A pageTable has the pages of a segment by offset. One that is too short is
-// replaced by a longer copy.
-type pageTable []atomic.Pointer[page]
+var noPage byte
 
 type queued struct {
 	seg   *segment
@@ -46,45 +47,45 @@ type queued struct {
 
 const (
 	minPageBytes = 4 << 10
-	maxPageBytes = 256 << 10
+	maxPageBytes = 1 << 20
 	tailPages    = 64 // that a budget is divided into
 )
 
-func newTail(d *epoch.Domain, budget int64) *tail {
+func newTail(d *epoch.Domain, budget int64, huge bool) *tail {
 	size := min(max(budget/tailPages, minPageBytes), maxPageBytes)
 	return &tail{
-		domain: d, memory: offheap.NewAllocator(offheap.Options{}),
+		domain: d, memory: offheap.NewAllocator(offheap.Options{HugePages: huge}),
 		budget: budget, shift: uint(bits.Len64(uint64(size)) - 1),
 	}
 }
 
-// find returns the page with an offset, and the offset in it; nil if the file
-// has to be read.
-func (t *tail) find(s *segment, off int64) (p *page, at int) {
+// find returns a page from an offset of its segment on; nil if the file has to
+// be read.
+func (t *tail) find(s *segment, off int64) []byte {
 	i := int(off >> t.shift)
 	table := s.pages.Load()
 	if off < s.base || table == nil || i >= len(*table) {
-		return nil, 0
+		return nil
 	}
-	p = (*table)[i].Load()
-	if p == nil || p.bytes == nil {
-		return nil, 0
+	first := (*table)[i].Load()
+	if first == nil || first == &noPage {
+		return nil
 	}
-	return p, int(off & (1<<t.shift - 1))
+	return unsafe.Slice(first, 1<<t.shift)[off&(1<<t.shift-1):]
 }
 
 // put copies what was appended at an offset. After an error the tail is not
 // complete, and nothing may be appended any more.
 func (t *tail) put(s *segment, off int64, data []byte) error {
 	for len(data) > 0 {
-		p, err := t.page(s, int(off>>t.shift))
+		first, err := t.page(s, int(off>>t.shift))
 		if err != nil {
 			return fmt.Errorf("copy to the tail: %w", err)
 		}
 		room := 1<<t.shift - int(off&(1<<t.shift-1))
 		n := min(room, len(data))
-		if p.bytes != nil {
-			copy(p.bytes[1<<t.shift-room:], data[:n])
+		if first != &noPage {
+			copy(unsafe.Slice(first, 1<<t.shift)[1<<t.shift-room:], data[:n])
 		}
 		off += int64(n)
 		data = data[n:]
@@ -92,8 +93,8 @@ func (t *tail) put(s *segment, off int64, data []byte) error {
 	return nil
 }
 
-// page returns a page of a segment, making it if it never was.
-func (t *tail) page(s *segment, i int) (*page, error) {
+// page returns the first byte of a page, making it if it never was.
+func (t *tail) page(s *segment, i int) (*byte, error) {
 	if table := s.pages.Load(); table != nil && i < len(*table) {
 		if p := (*table)[i].Load(); p != nil {
 			return p, nil
@@ -119,12 +120,12 @@ func (t *tail) page(s *segment, i int) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &page{memory}
-	(*table)[i].Store(p)
+	first := unsafe.SliceData(memory)
+	(*table)[i].Store(first)
 	t.bytes.Add(1 << t.shift)
 	end := wal.LSN(s.id)<<offsetBits + wal.LSN(i+1)<<t.shift
 	t.queue = append(t.queue, queued{s, i, end})
-	return p, nil
+	return first, nil
 }
 
 // trim drops the oldest pages while there are too many, as far as they end at
@@ -142,18 +143,19 @@ func (t *tail) trim(lsn wal.LSN, written func(wal.LSN) error) error {
 			return err
 		}
 		t.queue = t.queue[1:]
-		p := (*q.seg.pages.Load())[q.index].Swap(&page{})
+		first := (*q.seg.pages.Load())[q.index].Swap(&noPage)
 		t.bytes.Add(-1 << t.shift)
-		t.domain.Retire(1<<t.shift, func() { t.memory.Free(p.bytes) })
+		t.domain.Retire(1<<t.shift, func() { t.free(first) })
 	}
 	return nil
 }
 
+func (t *tail) free(first *byte) error { return t.memory.Free(unsafe.Slice(first, 1<<t.shift)) }
+
 // close frees all memory. Nobody may be pinned, or come to be.
 func (t *tail) close() error {
 	for _, q := range t.queue {
-		p := (*q.seg.pages.Load())[q.index].Load()
-		if err := t.memory.Free(p.bytes); err != nil {
+		if err := t.free((*q.seg.pages.Load())[q.index].Load()); err != nil {
 			return err
 		}
 	}
