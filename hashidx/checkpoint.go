@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
@@ -63,7 +62,8 @@ type checkpoint struct {
 	parents []string       // in which there is a new name
 	state   manifest.State // that it is to have
 	rest    []piece
-	marked  bool // or may be
+	late    []string // names of files that could not be linked
+	marked  bool     // or may be
 }
 
 // A piece is the beginning of a file, to be copied. It is not written any more.
@@ -77,11 +77,18 @@ func (c *checkpoint) perform() error {
 	if err := c.makeDirs(); err != nil {
 		return err
 	}
+	// So those of late stay, too.
+	defer c.e.pinFiles()()
 	if err := c.collect(); err != nil {
 		return err
 	}
 	for _, p := range c.rest {
 		if err := c.copy(p); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.late {
+		if err := c.copyAll(name); err != nil {
 			return err
 		}
 	}
@@ -153,12 +160,27 @@ func (c *checkpoint) collect() error {
 			return err
 		}
 	}
-	if name := c.state.Snapshot.Name; name != "" {
-		if err := c.link(imageDir, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	return c.linkImage()
+}
+
+// linkImage links the image of the index. Without it hints are read.
+func (c *checkpoint) linkImage() error {
+	if c.state.Snapshot.Name == "" {
+		return nil
 	}
-	return nil
+	name := filepath.Join(imageDir, c.state.Snapshot.Name)
+	err := c.e.counting.Link(c.e.home.Path(name), filepath.Join(c.dir, name))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	f, err := c.e.counting.Open(c.e.home.Path(name)) // another one may take its place
+	if err != nil {
+		return err
+	}
+	c.rest = append(c.rest, piece{name, f, 0})
+	size, err := f.Size()
+	c.rest[len(c.rest)-1].bytes = size
+	return err
 }
 
 // read makes what was acknowledged durable, and takes what the manifest says.
@@ -229,23 +251,28 @@ func (c *checkpoint) open(dir, name string, bytes int64) error {
 	return nil
 }
 
-// link gives a file a second name, or copies it where that cannot be.
+// link gives a file of a segment a second name, or leaves it to be copied.
 func (c *checkpoint) link(dir, name string) error {
-	from := c.e.home.Path(filepath.Join(dir, name))
-	err := c.e.counting.Link(from, filepath.Join(c.dir, dir, name))
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return err
+	name = filepath.Join(dir, name)
+	err := c.e.counting.Link(c.e.home.Path(name), filepath.Join(c.dir, name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.late = append(c.late, name)
+		return nil
 	}
-	f, err := c.e.counting.Open(from)
+	return err
+}
+
+// copyAll copies a file.
+func (c *checkpoint) copyAll(name string) error {
+	f, err := c.e.counting.Open(c.e.home.Path(name))
 	if err != nil {
 		return err
 	}
-	defer f.Close() // was only read
 	size, err := f.Size()
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.copy(piece{name, f, size})
 	}
-	return c.copy(piece{filepath.Join(dir, name), f, size})
+	return errors.Join(err, f.Close())
 }
 
 // copyBytes are copied at once.
@@ -298,15 +325,12 @@ func (c *checkpoint) finish() error {
 }
 
 func (c *checkpoint) writeManifest() error {
-	s := &c.state
-	m, err := manifest.Create(c.e.counting, c.dir, s.Seed)
+	m, err := manifest.Create(c.e.counting, c.dir, c.state.Seed)
 	if err != nil {
 		return err
 	}
-	edit := manifest.Edit{Add: slices.Clone(s.Segments), From: s.From, ColdFrom: s.ColdFrom}
-	if s.Snapshot.Name != "" {
-		edit.Snapshot = &s.Snapshot
-	}
+	edit := c.state.Edit()
+	edit.Seed = 0 // is there
 	return errors.Join(m.Apply(edit), m.Close())
 }
 

@@ -119,11 +119,13 @@ func (s *state) public() State {
 }
 
 // whole is the edit that makes an empty state into this one.
-func (s *state) whole() Edit {
-	p := s.public()
-	e := Edit{Seed: p.Seed, Add: p.Segments, From: p.From, ColdFrom: p.ColdFrom, Through: p.Through, ColdThrough: p.ColdThrough}
-	if p.Snapshot != (Snapshot{}) {
-		e.Snapshot = &p.Snapshot
+func (s *state) whole() Edit { return s.public().Edit() }
+
+// Edit is the edit that makes an empty state into this one.
+func (s State) Edit() Edit {
+	e := Edit{Seed: s.Seed, Add: s.Segments, From: s.From, ColdFrom: s.ColdFrom, Through: s.Through, ColdThrough: s.ColdThrough}
+	if s.Snapshot != (Snapshot{}) {
+		e.Snapshot = &s.Snapshot
 	}
 	return e
 }
