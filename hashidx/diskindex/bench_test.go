@@ -84,11 +84,12 @@ func BenchmarkFind(b *testing.B) {
 		{"hit/from=cache", Options{CacheBytes: 64 << 20}, 0, 1},
 		{"miss/from=cache", Options{CacheBytes: 64 << 20}, 1 << 40, 0},
 		{"hit/from=file", Options{}, 0, 1},
+		{"hit/from=file/cache=1MiB", Options{CacheBytes: 1 << 20}, 0, 1},
 		{"hit/from=file/direct=true", Options{Direct: true}, 0, 1},
 	} {
 		b.Run(fmt.Sprintf("%s/keys=%d", c.name, benchKeys), func(b *testing.B) {
 			x := benchIndex(b, c.o)
-			if c.o.CacheBytes > 0 {
+			if c.o.CacheBytes > 1<<20 {
 				for i := range uint64(benchKeys) {
 					if _, err := count(x, scramble(i)); err != nil {
 						b.Fatal(err)

@@ -31,7 +31,7 @@
 //     after that
 //   - format.go: header, page, entry, footer (byte tables); order.go: which
 //     bucket a hash has; file.go: reading
-//   - walk.go: all entries; stats.go; verify.go
+//   - walk.go: all entries; stats.go, inspect.go, verify.go: numbers, files
 //
 // # Layout
 //

@@ -52,6 +52,10 @@ func TestEntriesAreThereBeforeAndAfterAMerge(t *testing.T) {
 		if found := problems(t, m, "1"); len(found) != 0 {
 			t.Fatal(found)
 		}
+		about, err := Inspect(m, dir, "1")
+		if err != nil || about.Header != head || about.Entries != uint64(n) || about.Bytes != info.Bytes || !slices.Equal(about.Numbers, info.Numbers) {
+			t.Fatal(about, err)
+		}
 		if s := x.Stats(); n == many && (s.Load < 0.75 || s.Load > 0.82 || s.Overflow > 3 || s.Bytes != info.Bytes) {
 			t.Fatalf("%+v", s)
 		}
@@ -233,6 +237,9 @@ func TestNamesAndPlacesThatCannotBeAreRefused(t *testing.T) {
 		if err := x.Insert(1, place); !errors.Is(err, index.ErrPlace) || x.Len() != 0 {
 			t.Error(err)
 		}
+	}
+	if _, err := Inspect(m, dir, "absent"); !errors.Is(err, ErrUnusable) {
+		t.Error(err)
 	}
 	if _, err := Open(options(m), "absent", nil); !errors.Is(err, ErrUnusable) || !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)

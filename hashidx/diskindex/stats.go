@@ -38,9 +38,9 @@ func (x *Index) Stats() Stats {
 		}
 	}
 	if f := v.file; f != nil {
-		s.File, s.Bytes = f.name, f.size
-		s.Pages, s.Overflow = f.buckets, f.pages-f.buckets-1
-		s.Load = float64(f.entries) / float64((f.pages-1)*pageEntries)
+		i := f.info()
+		s.File, s.Bytes = f.name, i.Bytes
+		s.Pages, s.Overflow, s.Load = i.Pages, i.Overflow, i.Load
 	}
 	c := x.cache.Stats()
 	for _, n := range c.Hits {

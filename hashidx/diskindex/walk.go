@@ -21,6 +21,8 @@ type Walk struct {
 	old    []entry       // of the file
 	chain  []index.Entry
 	some   []index.Entry
+
+	from, to ordinal // of the range that is being yielded
 }
 
 // StartWalk begins a walk. It needs no end.
@@ -50,6 +52,7 @@ func (w *Walk) Next(f func(entries []index.Entry)) (more bool, err error) {
 		}
 		s.mu.Lock()
 		if v := w.x.view.Load(); v.file == file {
+			w.from, w.to = from, end
 			w.collect(v, from, end)
 			f(w.chain)
 			w.next.Store(uint64(end))
@@ -106,6 +109,22 @@ func (w *Walk) collect(v *view, from, end ordinal) {
 			w.chain = append(w.chain, e)
 		}
 	}
+}
+
+// Beside appends the entries of another index whose hashes are in the range that
+// Next is yielding. f of Next calls it, and may do so although it takes a lock:
+// the other's. So who changes both indexes under the lock of a hash in this
+// one, and locks the other for no longer, shows the walk one state.
+func (w *Walk) Beside(to []index.Entry, other *index.Index) []index.Entry {
+	first := len(to)
+	to = other.Stripe(to, int(w.from.stripe()))
+	kept := to[:first]
+	for _, e := range to[first:] {
+		if o := ordinalOf(e.Hash); o >= w.from && o < w.to {
+			kept = append(kept, e)
+		}
+	}
+	return kept
 }
 
 // Passed reports whether the entries of a hash were yielded. The caller holds
