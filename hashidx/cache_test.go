@@ -68,7 +68,7 @@ func TestCollisionsOfCodesAreCounted(t *testing.T) {
 	}
 	c := e.index.Find(e.hash([]byte("a")))
 	place, _ := c.Next()
-	if err := e.index.Insert(e.hash([]byte("b")), place); err != nil {
+	if err := e.index.mem.Insert(e.hash([]byte("b")), place); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

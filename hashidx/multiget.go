@@ -38,6 +38,8 @@ type group struct {
 	hashes [groupKeys]uint64
 	places [groupKeys]uint64 // of the first candidates; 0 is none
 	leads  [groupKeys]lead
+	far    [groupKeys]far
+	left   uint32 // keys that are not answered, as bits
 }
 
 // A lead is what is in memory from the frame of a candidate on.
@@ -47,24 +49,52 @@ type lead struct {
 	unchecked bool   // the checksum was not compared
 }
 
-// getGroup looks for all keys in memory, step by step, and then one by one for
-// what it did not find there. Each step is a loop that is so short that the
-// processor waits for the memory of many keys at once.
+// getGroup gets up to groupKeys keys: in memory if they are there, and then one
+// by one.
 func (e *store) getGroup(keys [][]byte, out []engine.Value) error {
-	var g group
+	g := group{left: ^uint32(0)}
+	if e.index.mem != nil {
+		if err := e.recallGroup(&g, keys, out); err != nil {
+			return err
+		}
+	}
+	for i, key := range keys {
+		if g.left&(1<<i) == 0 {
+			continue
+		}
+		var data []byte
+		var err error
+		if g.far[i].src != nil {
+			data, err = e.load(out[i].Data[:0], g.hashes[i], key, g.far[i])
+		} else {
+			data, err = e.Get(out[i].Data[:0], key)
+		}
+		out[i].Data, out[i].Found = data, err == nil
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// recallGroup looks for keys in memory and says which are left. Each step is a
+// loop that is so short that the processor waits for the memory of many keys at
+// once.
+func (e *store) recallGroup(g *group, keys [][]byte, out []engine.Value) error {
+	g.left = 0
 	for i, key := range keys {
 		g.hashes[i] = e.hash(key)
 	}
 	guard := e.domain.Pin()
+	defer guard.Unpin()
 	if e.closed.Load() {
-		guard.Unpin()
 		return engine.ErrClosed
 	}
 	hashes := g.hashes[:len(keys)]
-	e.index.Touch(hashes)
+	e.index.mem.Touch(hashes)
 	for i, hash := range hashes {
 		e.await(hash)
-		c := e.index.Find(hash)
+		c := e.index.mem.Find(hash)
 		g.places[i], _ = c.Next()
 	}
 	for i, place := range g.places[:len(keys)] {
@@ -72,24 +102,9 @@ func (e *store) getGroup(keys [][]byte, out []engine.Value) error {
 			g.leads[i] = e.follow(place)
 		}
 	}
-	var left uint32 // keys that are not answered, as bits
 	for i, key := range keys {
-		if !e.answerLead(g.places[i], &g.leads[i], hashes[i], key, &out[i]) {
-			left |= 1 << i
-		}
-	}
-	guard.Unpin()
-	if left == 0 {
-		return nil
-	}
-	for i, key := range keys {
-		if left&(1<<i) == 0 {
-			continue
-		}
-		data, err := e.Get(out[i].Data[:0], key)
-		out[i].Data, out[i].Found = data, err == nil
-		if err != nil && !errors.Is(err, engine.ErrNotFound) {
-			return err
+		if !e.answerFrom(g, i, key, &out[i]) {
+			g.left |= 1 << i
 		}
 	}
 	return nil
@@ -108,17 +123,21 @@ func (e *store) follow(place uint64) lead {
 	return lead{}
 }
 
-// answerLead answers for a key, unless its lead is not enough to.
-func (e *store) answerLead(place uint64, l *lead, hash uint64, key []byte, out *engine.Value) bool {
+// answerFrom answers for key i, unless it is left: because it has to be read,
+// or its lead is not enough.
+func (e *store) answerFrom(g *group, i int, key []byte, out *engine.Value) bool {
 	var op record.Op
 	var err error
+	l := &g.leads[i]
 	switch {
-	case place == 0:
-		e.counts.of(hash).absent()
+	case g.places[i] == 0:
+		e.counts.of(g.hashes[i]).absent()
 		out.Data, out.Found = out.Data[:0], false
 		return true
 	case l.bytes == nil:
-		op, err = e.recall(place)
+		if op, err = e.recall(g.places[i]); err == errElsewhere {
+			g.far[i] = e.locate(g.places[i])
+		}
 	case l.unchecked:
 		op, _, err = record.Parse(l.bytes)
 	default:
@@ -127,7 +146,7 @@ func (e *store) answerLead(place uint64, l *lead, hash uint64, key []byte, out *
 	if err != nil || string(op.Key) != string(key) {
 		return false
 	}
-	out.Data, err = e.answer(out.Data[:0], hash, &op)
+	out.Data, err = e.answer(out.Data[:0], g.hashes[i], &op)
 	out.Found = err == nil
 	return true
 }

@@ -66,7 +66,7 @@ func TestMultiGetOfTwinsTellsThemApart(t *testing.T) {
 	}
 	c := e.index.Find(e.hash([]byte("a")))
 	place, _ := c.Next()
-	if err := e.index.Insert(e.hash([]byte("b")), place); err != nil {
+	if err := e.index.mem.Insert(e.hash([]byte("b")), place); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Put([]byte("b"), []byte("2"), engine.Default); err != nil {

@@ -34,29 +34,60 @@ func (e *store) Get(dst, key []byte) ([]byte, error) {
 		return dst, engine.ErrClosed
 	}
 	e.await(hash)
-	for c := e.index.Find(hash); ; {
+	if e.index.mem == nil {
+		return e.getByDisk(dst, hash, key, g)
+	}
+	for c := e.index.mem.Find(hash); ; {
 		place, ok := c.Next()
 		if !ok {
 			g.Unpin()
 			e.counts.of(hash).absent()
 			return dst, engine.ErrNotFound
 		}
-		op, err := e.recall(place)
-		switch err {
-		case nil:
-		case errElsewhere:
-			return e.fetch(dst, hash, key, place, g)
-		default:
-			g.Unpin()
-			return e.seek(dst, hash, key)
-		}
-		if string(op.Key) == string(key) {
-			dst, err = e.answer(dst, hash, &op)
-			g.Unpin()
+		if dst, done, err := e.consider(dst, hash, key, place, g); done {
 			return dst, err
 		}
-		e.counts.of(hash).collisions.Add(1)
 	}
+}
+
+// getByDisk is the end of Get with an index in a file.
+func (e *store) getByDisk(dst []byte, hash uint64, key []byte, g epoch.Guard) ([]byte, error) {
+	for c := e.index.Find(hash); ; {
+		place, ok := c.Next()
+		if !ok {
+			g.Unpin()
+			if c.err != nil {
+				return dst, c.err
+			}
+			e.counts.of(hash).absent()
+			return dst, engine.ErrNotFound
+		}
+		if dst, done, err := e.consider(dst, hash, key, place, g); done {
+			return dst, err
+		}
+	}
+}
+
+// consider answers for a key with a candidate, and then ends the pin; done is
+// false if the candidate has another key.
+func (e *store) consider(dst []byte, hash uint64, key []byte, place uint64, g epoch.Guard) (_ []byte, done bool, err error) {
+	op, err := e.recall(place)
+	switch {
+	case err == errElsewhere:
+		f := e.locate(place)
+		g.Unpin()
+		dst, err = e.load(dst, hash, key, f)
+	case err != nil:
+		g.Unpin()
+		dst, err = e.seek(dst, hash, key)
+	case string(op.Key) == string(key):
+		dst, err = e.answer(dst, hash, &op)
+		g.Unpin()
+	default:
+		e.counts.of(hash).collisions.Add(1)
+		return dst, false, nil
+	}
+	return dst, true, err
 }
 
 // answer appends what a key has, whose op was found. The caller is pinned, if
@@ -94,26 +125,40 @@ func (e *store) recall(place uint64) (op record.Op, err error) {
 	return op, errElsewhere
 }
 
-// fetch is Get where the place of a candidate has to be read. It ends the pin
-// first: a read may take long, and what others retire should not wait for it.
-// That is right, although GC may move the op and remove the file meanwhile:
-// what is read was the key's value when the index was asked, the open file
-// outlives its name, and a read that fails because the file was closed, or
-// that finds another key, is done again by seek.
-func (e *store) fetch(dst []byte, hash uint64, key []byte, place uint64, g epoch.Guard) ([]byte, error) {
+// A far is what is needed to read a place that is not in memory.
+type far struct {
+	src *source // nil if it cannot be opened, or is memory
+	seg *segment
+	off int64
+}
+
+// locate opens what a place is read from. The caller is pinned.
+func (e *store) locate(place uint64) far {
 	seg, off := e.segments.at(place)
 	src, err := e.segments.open(seg)
-	g.Unpin()
 	if err != nil || src.bytes != nil {
+		return far{} // seek will say
+	}
+	return far{src, seg, off}
+}
+
+// load is Get where a candidate has to be read. The caller is pinned no more: a
+// read may take long, and what others retire should not wait for it. That is
+// right, although GC may move the op and remove the file meanwhile: what is
+// read was the key's value when the index was asked, the open file outlives
+// its name, and a read that fails because the file was closed, or that finds
+// another key, is done again by seek.
+func (e *store) load(dst []byte, hash uint64, key []byte, f far) ([]byte, error) {
+	if f.src == nil {
 		return e.seek(dst, hash, key)
 	}
 	s := e.scratch()
 	defer e.release(s)
-	op, err := s.load(src, seg, off)
+	op, err := s.load(f.src, f.seg, f.off)
 	if err != nil || string(op.Key) != string(key) {
 		return e.seek(dst, hash, key)
 	}
-	e.remember(seg, off, s)
+	e.remember(f.seg, f.off, s)
 	return e.answer(dst, hash, &op)
 }
 
@@ -128,10 +173,11 @@ func (e *store) seek(dst []byte, hash uint64, key []byte) ([]byte, error) {
 	for c := e.index.Find(hash); ; {
 		place, ok := c.Next()
 		var op record.Op
-		var err error
-		if ok {
+		err := c.err
+		switch {
+		case ok:
 			op, _, err = e.view(place, &s)
-		} else {
+		case err == nil:
 			e.counts.of(hash).absent()
 			err = engine.ErrNotFound
 		}
