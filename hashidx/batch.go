@@ -15,11 +15,11 @@ import (
 type change struct {
 	hash uint64
 	op   record.Op
-	at   int        // of the op's frame in the record
-	end  int        // behind it
-	was  present    // what the index had for the key
-	lock index.Lock // of the hash
-	dead bool       // a later op has the same key
+	at   int     // of the op's frame in the record
+	end  int     // behind it
+	was  present // what the index had for the key
+	lock lock    // of the hash
+	dead bool    // a later op has the same key
 }
 
 // Apply implements engine.Engine.
@@ -82,6 +82,11 @@ func (e *store) applyPinned(b *engine.Batch, s *scratch) (wal.LSN, error) {
 		return 0, err
 	}
 	changes := e.plan(b, s)
+	defer func() { // without the locks
+		for i := range changes {
+			e.forget(&changes[i].was)
+		}
+	}()
 	locked := e.lockAll(changes)
 	defer func() {
 		for i := len(locked) - 1; i >= 0; i-- {
@@ -166,7 +171,7 @@ func (e *store) plan(b *engine.Batch, s *scratch) []change {
 }
 
 // lockAll takes the locks of all changes, in their order, each once.
-func (e *store) lockAll(changes []change) (locked []index.Lock) {
+func (e *store) lockAll(changes []change) (locked []lock) {
 	held := -1
 	for i := range changes {
 		c := &changes[i]

@@ -51,8 +51,9 @@ func (s *settings) recordBytes() int64 {
 }
 
 // records keeps frames that were read from files, whole and checked. What is
-// at a place of a segment never changes, and segments that are gone are not
-// asked for: what is kept of them ages.
+// at a place of a segment never changes. What is dead is given up where that
+// costs little: the op that a write replaces, if the write found it there, and
+// all of a segment that is removed.
 type records struct {
 	cache *cache.Cache // nil: nothing is kept
 	most  int          // bytes of the longest frame that is kept
@@ -79,10 +80,20 @@ func (r *records) get(seg *segment, off int64) []byte {
 	return frame
 }
 
-// forget gives up a frame that no index names any more.
-func (r *records) forget(seg *segment, off int64) {
+// eraseFile gives up all frames of a segment.
+func (r *records) eraseFile(seg *segment) {
 	if r.cache != nil {
-		r.cache.Erase(cache.Key{File: seg.key(), Offset: uint64(off)})
+		r.cache.EraseFile(seg.key())
+	}
+}
+
+// forget gives up the frame that the index had for a key, if it is kept: a
+// write has replaced it. The caller is pinned, and holds no lock of the index:
+// what is given up is freed by whoever comes next.
+func (e *store) forget(was *present) {
+	if was.cached {
+		seg, off := e.segments.at(was.place)
+		e.records.cache.Erase(cache.Key{File: seg.key(), Offset: uint64(off)})
 	}
 }
 

@@ -161,3 +161,58 @@ func TestAHitDoesNotAllocate(t *testing.T) {
 		})
 	}
 }
+
+func TestAWriteGivesUpTheRecordThatItReplaces(t *testing.T) {
+	fsys := vfs.NewMem()
+	const n = 30
+	e := fill(t, fsys, n, map[string]string{"segment_bytes": "8k"})
+	for i := range n {
+		wantValue(t, e, fmt.Sprintf("key%d", i), valueOf(i))
+	}
+	kept := func(want int) {
+		t.Helper()
+		if got := e.records.cache.Stats().Blocks; got != want {
+			t.Fatalf("%d records are kept, want %d", got, want)
+		}
+	}
+	kept(n)
+	var b engine.Batch
+	for i := range n / 3 {
+		if err := e.Put(fmt.Appendf(nil, "key%d", 3*i), []byte("new"), engine.Default); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Delete(fmt.Appendf(nil, "key%d", 3*i+1), engine.Default); err != nil {
+			t.Fatal(err)
+		}
+		b.Put(fmt.Appendf(nil, "key%d", 3*i+2), []byte("newer"))
+	}
+	kept(n / 3)
+	if err := e.Apply(&b, engine.Default); err != nil {
+		t.Fatal(err)
+	}
+	kept(0)
+	wantValue(t, e, "key0", "new")
+	wantValue(t, e, "key2", "newer")
+}
+
+func TestNothingIsKeptOfARemovedSegment(t *testing.T) {
+	fsys := vfs.NewMem()
+	const n = 300
+	e := fill(t, fsys, n, map[string]string{"segment_bytes": "64k"})
+	for i := range n {
+		wantValue(t, e, fmt.Sprintf("key%d", i), valueOf(i))
+	}
+	if kept := e.records.cache.Stats().Blocks; kept != n {
+		t.Fatalf("%d records are kept, want %d", kept, n)
+	}
+	removed := e.segments.list()[0]
+	e.records.eraseFile(removed)
+	for i := range n {
+		c := e.index.Find(e.hash(fmt.Appendf(nil, "key%d", i)))
+		place, _ := c.Next()
+		seg, off := e.segments.at(place)
+		if there := e.records.get(seg, off) != nil; there != (seg != removed) {
+			t.Errorf("key%d in %s is kept: %v", i, seg.path, there)
+		}
+	}
+}

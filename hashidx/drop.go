@@ -130,6 +130,7 @@ func (e *store) removeRipe() {
 	for _, s := range ripe {
 		hint := filepath.Join(e.home.Path(hintDir), s.hintSegment().Name())
 		e.segments.free(s)
+		e.records.eraseFile(s)
 		err := e.log(s.log).Drop(s.id)
 		if gone := vfs.Classed(e.counting, vfs.Hint).Remove(hint); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)

@@ -199,39 +199,43 @@ func (e *store) seek(dst []byte, hash uint64, key []byte) ([]byte, error) {
 // Where it has to be copied it is in a scratch, which view takes if there is
 // none: the op is valid while the caller is pinned and until s is used again.
 // What is read is not kept in the cache: who writes does not need it again.
-func (e *store) view(place uint64, s **scratch) (record.Op, int, error) {
+func (e *store) view(place uint64, s **scratch) (op record.Op, bytes int, err error) {
+	op, bytes, _, err = e.look(place, s)
+	return op, bytes, err
+}
+
+// look is view, and says whether the op is in the cache.
+func (e *store) look(place uint64, s **scratch) (op record.Op, bytes int, cached bool, err error) {
 	seg, off := e.segments.at(place)
 	p := e.tail.find(seg, off)
 	if p != nil {
-		op, n, err := record.Split(p)
-		if err == nil {
-			return op, n, nil
+		if op, bytes, err = record.Split(p); err == nil {
+			return op, bytes, false, nil
 		}
 		// It goes on in the next page.
 	} else if frame := e.records.get(seg, off); frame != nil {
-		return record.Split(frame)
+		op, bytes, err = record.Split(frame)
+		return op, bytes, true, err
 	}
 	if *s == nil {
 		*s = e.scratch()
 	}
 	if p != nil && e.assemble(seg, off, *s) {
-		op, n, err := record.Split((*s).buf)
-		if err == nil {
-			return op, n, nil
+		if op, bytes, err = record.Split((*s).buf); err == nil {
+			return op, bytes, false, nil
 		}
 	}
 	src, err := e.segments.open(seg)
 	if err != nil {
-		return record.Op{}, 0, err
+		return record.Op{}, 0, false, err
 	}
-	op, err := (*s).load(src, seg, off)
-	if err != nil {
+	if op, err = (*s).load(src, seg, off); err != nil {
 		if errors.Is(err, engine.ErrCorrupt) {
 			e.corruptions.Add(1)
 		}
-		return record.Op{}, 0, err
+		return record.Op{}, 0, false, err
 	}
-	return op, len((*s).frame), nil
+	return op, len((*s).frame), false, nil
 }
 
 // assemble copies a frame out of pages, if all of it is there. It touches no

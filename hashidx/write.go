@@ -9,7 +9,6 @@ import (
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/wal"
-	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/manifest"
 	"github.com/kvbench/kvbench/hashidx/record"
 )
@@ -85,10 +84,12 @@ func (e *store) commit(hash uint64, op *record.Op, frame []byte) (wal.LSN, error
 	if err := e.writable(); err != nil {
 		return 0, err
 	}
+	var was present
+	defer e.forget(&was) // without the lock
 	l := e.index.Lock(hash)
 	defer l.Unlock()
-	was, err := e.presentIn(l, op.Key)
-	if err != nil {
+	var err error
+	if was, err = e.presentIn(l, op.Key); err != nil {
 		return 0, err
 	}
 	if was.colliding {
@@ -112,30 +113,32 @@ type present struct {
 	sequence  uint64 // of its op
 	expires   bool   // it is a put that does
 	colliding bool   // it has another key with the same code
+	cached    bool   // the op is in the record cache
 }
 
 // presentIn looks at all that the index has for a locked hash.
-func (e *store) presentIn(l index.Lock, key []byte) (p present, err error) {
+func (e *store) presentIn(l lock, key []byte) (p present, err error) {
 	var s *scratch
-	for c := l.Find(); ; {
+	c := l.Find()
+	for {
 		place, ok := c.Next()
 		if !ok {
 			break
 		}
-		op, n, err := e.view(place, &s)
+		op, n, cached, err := e.look(place, &s)
 		switch {
 		case err != nil:
 			e.release(s)
 			return present{}, err
 		case string(op.Key) == string(key):
 			p.place, p.bytes, p.expires = place, n, op.Kind == record.PutExpiring
-			p.sequence = e.sequenceAt(place, &op)
+			p.sequence, p.cached = e.sequenceAt(place, &op), cached
 		default:
 			p.colliding = true
 		}
 	}
 	e.release(s)
-	return p, nil
+	return p, c.err
 }
 
 // append logs a record and copies it to the tail. off is where its payload is
@@ -165,7 +168,7 @@ func (s *segment) hold(hash uint64, off int64, frame []byte) {
 
 // move makes the index say where a key's op is, which is in seg now, and was
 // elsewhere or nowhere. The key's lock is held.
-func (e *store) move(l index.Lock, was present, op *record.Op, seg *segment, off int64, bytes int) error {
+func (e *store) move(l lock, was present, op *record.Op, seg *segment, off int64, bytes int) error {
 	if was.place != 0 {
 		if err := e.preserve(op.Key, was); err != nil {
 			return err
@@ -175,7 +178,8 @@ func (e *store) move(l index.Lock, was present, op *record.Op, seg *segment, off
 	}
 	if op.Kind == record.Delete {
 		if was.place != 0 {
-			l.Delete(was.place)
+			_, err := l.Delete(was.place)
+			return err
 		}
 		return nil
 	}
@@ -184,8 +188,8 @@ func (e *store) move(l index.Lock, was present, op *record.Op, seg *segment, off
 	}
 	seg.gain(bytes, op.Kind == record.PutExpiring, op.Expire)
 	if was.place != 0 {
-		l.Replace(was.place, placeOf(seg, off))
-		return nil
+		_, err := l.Replace(was.place, placeOf(seg, off))
+		return err
 	}
 	return l.Insert(placeOf(seg, off))
 }
