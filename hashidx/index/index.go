@@ -103,11 +103,16 @@ func New(o Options) (*Index, error) {
 
 // bucketOf is the bucket of a code where there are n of them: its lowest bits,
 // one fewer if that bucket is not there yet.
-func bucketOf(c code, n uint64) uint64 {
-	mask := ^uint64(0) >> (bits.LeadingZeros64(n-1) & 63)
+func bucketOf(c code, n uint64) uint64 { return bucketAmong(c, n, maskOf(n)) }
+
+// maskOf is the lowest bits that number n buckets.
+func maskOf(n uint64) uint64 { return ^uint64(0) >> (bits.LeadingZeros64(n-1) & 63) }
+
+// bucketAmong is bucketOf for who has the mask already. It has no jump, which
+// the processor would often guess wrong: the shift makes all ones where the
+// bucket is there.
+func bucketAmong(c code, n, mask uint64) uint64 {
 	b := uint64(c) & mask
-	// Without a jump, which the processor would often guess wrong: the shift
-	// makes all ones where the bucket is there.
 	return b & (mask>>1 | uint64(int64(b-n)>>63))
 }
 
