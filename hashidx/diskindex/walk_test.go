@@ -122,3 +122,37 @@ func TestAWalkEndsWhereItsCallerWants(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAWalkHasTheEntriesOfAnotherIndexOnceBesideIts(t *testing.T) {
+	x := newIndex(t, options(newDir(t)))
+	load(t, x, image(30_000))
+	merge(t, x, "1")
+	other, err := index.New(index.Options{Domain: x.domain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	want := image(10_000)
+	if err := other.Load(want); err != nil {
+		t.Fatal(err)
+	}
+	var got, beside []index.Entry
+	w := x.StartWalk()
+	for more := true; more; {
+		more, err = w.Next(func([]index.Entry) {
+			beside = w.Beside(beside[:0], other)
+			for _, e := range beside {
+				if w.Passed(e.Hash) {
+					t.Fatalf("%x was passed before it was yielded", e)
+				}
+			}
+			got = append(got, beside...)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(inOrder(got), want) {
+		t.Fatalf("%d entries, want %d", len(got), len(want))
+	}
+}
