@@ -37,6 +37,7 @@ type copier struct {
 	moves []move // of this slice; those from first on are in group
 	first int
 	last  wal.LSN // of the slice's records
+	err   error   // of the index
 }
 
 // A move is what becomes of a task.
@@ -70,7 +71,7 @@ func (c *copier) slice() error {
 	c.moves, c.group, c.first = c.moves[:0], c.group[:0], 0
 	for bytes := 0; len(c.v.tasks) > 0 && bytes < sliceBytes; {
 		run := c.nextRun()
-		if err := c.copyRun(run); err != nil {
+		if err := errors.Join(c.err, c.copyRun(run)); err != nil {
 			return err
 		}
 		for i := range run {
@@ -90,7 +91,9 @@ func (c *copier) slice() error {
 		}
 	}
 	for i := range c.moves {
-		c.perform(&c.moves[i])
+		if err := c.perform(&c.moves[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -129,7 +132,8 @@ func (c *copier) wanted(t *task) bool {
 	if t.isTombstone() {
 		return t.kept()
 	}
-	live, _ := c.e.names(t.hash, placeOf(c.v.segment, int64(t.offset)))
+	live, err := c.e.names(t.hash, placeOf(c.v.segment, int64(t.offset)))
+	c.err = errors.Join(c.err, err)
 	return live
 }
 
@@ -189,13 +193,6 @@ func (c *copier) encode(t *task, op *record.Op) error {
 		c.moves = append(c.moves, m)
 		return nil
 	}
-	// An image may have what recovery would need to know of the others of its
-	// code from ops that it does not replay then. The flag makes it compare.
-	g := c.e.domain.Pin()
-	_, others := c.e.names(t.hash, placeOf(c.v.segment, int64(t.offset)))
-	g.Unpin()
-	op.Colliding = op.Colliding || others
-
 	if limit := c.e.groupBytes(); len(c.group) > 0 && len(c.group)+len(op.Key)+len(op.Value) > limit {
 		if err := c.flush(); err != nil {
 			return err
@@ -267,24 +264,27 @@ func (e *store) received(m *move) {
 // perform makes the index name the copy, if it still names the op; what has
 // expired it names no more. The op may have been overwritten meanwhile: then
 // the copy is dead.
-func (c *copier) perform(m *move) {
+func (c *copier) perform(m *move) error {
 	if m.task.isTombstone() {
-		return
+		return nil
 	}
 	from := c.v.segment
 	old := placeOf(from, int64(m.task.offset))
 	l := c.e.index.Lock(m.task.hash)
 	defer l.Unlock()
 	if m.expired {
-		if l.Delete(old) {
+		gone, err := l.Delete(old)
+		if gone {
 			from.lose(int(m.task.length), true)
 		}
-		return
+		return err
 	}
-	if l.Replace(old, m.place()) {
+	moved, err := l.Replace(old, m.place())
+	if moved {
 		from.lose(int(m.task.length), m.task.mayExpire())
 		m.seg.gain(m.bytes, m.task.mayExpire(), m.expire)
 	}
+	return err
 }
 
 // openCold returns cold/, which begins when something is copied first.

@@ -53,6 +53,18 @@ func describe() []engine.Setting {
 			Effect: "how files are read once they are sealed: mmap for data that fits in memory, direct for data that is far larger",
 		},
 		{
+			Name: "index", Kind: engine.ChoiceSetting, Default: indexMemory, Choices: []string{indexMemory, indexDisk},
+			Effect: "where the index is; disk, for more keys than memory has room for (17 bytes each), reads a page per key that is not in its cache, and writes all of the index now and then",
+		},
+		{
+			Name: "index_cache_bytes", Kind: engine.SizeSetting, Default: "64m",
+			Effect: "with index=disk: memory for pages of the index",
+		},
+		{
+			Name: "index_front_bytes", Kind: engine.SizeSetting, Default: "32m", Min: 64 << 10,
+			Effect: "with index=disk: memory for changes of the index; more, and it is written more rarely",
+		},
+		{
 			Name: "image_ops", Kind: engine.IntSetting, Default: "0",
 			Effect: "write an image of the index, for fast opening, each time that so many ops have come; 0: when it pays",
 		},
@@ -86,9 +98,13 @@ type settings struct {
 	IO           string            `setting:"io"`
 	HugePages    bool              `setting:"huge_pages"`
 	ImageOps     int64             `setting:"image_ops"`
-	GC           string            `setting:"gc"`
-	GCGarbage    int               `setting:"gc_garbage"`
-	GCDuty       int               `setting:"gc_duty"`
+
+	Index           string `setting:"index"`
+	IndexCacheBytes int64  `setting:"index_cache_bytes"`
+	IndexFrontBytes int64  `setting:"index_front_bytes"`
+	GC              string `setting:"gc"`
+	GCGarbage       int    `setting:"gc_garbage"`
+	GCDuty          int    `setting:"gc_duty"`
 }
 
 func open(dir string, given map[string]string, env engine.Env) (engine.Engine, error) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
+	"github.com/kvbench/kvbench/hashidx/diskindex"
 	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/manifest"
 	"github.com/kvbench/kvbench/hashidx/snapshot"
@@ -37,6 +40,8 @@ func (e *store) imageDue(closing bool) bool {
 		return behind >= uint64(e.settings.ImageOps)
 	case closing:
 		return behind >= max(closeLeastOps, keys/closeKeysPerOp)
+	case e.index.disk != nil:
+		return e.index.disk.Full()
 	}
 	return behind >= max(imageLeastOps, imageOpsPerKey*keys)
 }
@@ -53,12 +58,7 @@ func (e *store) writeImage(ctx context.Context) error {
 	e.sweep() // all ops below are in the index
 	next.name = fmt.Sprintf("%016x-%d.index", uint64(to.Covers), e.manifest.State().Sequence+next.serial)
 	to.Name = next.name
-	w := e.index.StartWalk()
-	header := snapshot.Header{Covers: to.Covers, Seed: e.seed, Buckets: w.Buckets()}
-	dir := e.home.Path(imageDir)
-	_, err := snapshot.Write(e.counting, dir, next.name, header, func(yield func([]index.Entry) error) error {
-		return w.All(func(some []index.Entry) error { return errors.Join(ctx.Err(), yield(some)) })
-	})
+	stale, err := e.fillImage(ctx, &to)
 	if err != nil {
 		return err
 	}
@@ -77,10 +77,44 @@ func (e *store) writeImage(ctx context.Context) error {
 		s.listed = true
 	}
 	e.segments.allow(e.image.numbers)
-	old := e.image.name
+	if old := e.image.name; old != "" {
+		stale = append(stale, old)
+	}
 	e.image = next
-	if old != "" {
-		return e.counting.Remove(dir + "/" + old)
+	return e.removeImages(stale)
+}
+
+// fillImage writes the file of an image. Of an index in a file it is that file,
+// anew; then stale is the one before, and to may come to cover less than it was
+// to: what a merge that was interrupted has covered.
+func (e *store) fillImage(ctx context.Context, to *manifest.Snapshot) (stale []string, err error) {
+	if disk := e.index.disk; disk != nil {
+		h := diskindex.Header{Covers: to.Covers, ColdCovers: to.ColdCovers, Seed: e.seed}
+		info, err := disk.Merge(ctx, to.Name, h)
+		if err != nil {
+			return nil, err
+		}
+		to.Covers, to.ColdCovers = info.Header.Covers, info.Header.ColdCovers
+		if info.Previous != "" && info.Previous != e.image.name {
+			stale = append(stale, info.Previous)
+		}
+		return stale, nil
+	}
+	w := e.index.mem.StartWalk()
+	header := snapshot.Header{Covers: to.Covers, Seed: e.seed, Buckets: w.Buckets()}
+	_, err = snapshot.Write(e.counting, e.home.Path(imageDir), to.Name, header, func(yield func([]index.Entry) error) error {
+		return w.All(func(some []index.Entry) error { return errors.Join(ctx.Err(), yield(some)) })
+	})
+	return nil, err
+}
+
+// removeImages removes files that nothing names any more.
+func (e *store) removeImages(names []string) error {
+	for _, name := range names {
+		err := e.counting.Remove(filepath.Join(e.home.Path(imageDir), name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

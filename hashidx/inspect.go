@@ -14,6 +14,7 @@ import (
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/engine/wal"
+	"github.com/kvbench/kvbench/hashidx/diskindex"
 	"github.com/kvbench/kvbench/hashidx/hint"
 	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/manifest"
@@ -85,9 +86,21 @@ func (s *survey) withEngine(e *store) error {
 	s.fact(keys, "%d", e.index.Len())
 	s.space(rows)
 	s.recovery()
-	s.indexFacts(e.index)
+	if disk := e.index.disk; disk != nil {
+		s.diskFacts(disk.Stats())
+	} else {
+		s.indexFacts(e.index.mem)
+	}
 	s.tables(rows)
 	return s.ctx.Err()
+}
+
+func (s *survey) diskFacts(stats diskindex.Stats) {
+	s.fact("index file", "%s", stats.File)
+	s.fact("index bytes", "%d", stats.Bytes)
+	s.fact("index pages", "%d, and %d that overflow", stats.Pages, stats.Overflow)
+	s.fact("index load", "%.2f", stats.Load)
+	s.fact("index changes", "%d in memory", stats.Added+stats.Removed)
 }
 
 func (s *survey) indexFacts(x *index.Index) {

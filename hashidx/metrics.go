@@ -111,7 +111,7 @@ func (e *store) memoryMetrics(m *engine.Metrics) {
 	bytes := uint64(e.index.Bytes())
 	m.Memory.Index = engine.Known(bytes)
 	m.Memory.Memtable = engine.Known(uint64(e.tail.bytes.Load()))
-	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()) + e.records.metrics(&m.Cache))
+	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()+e.views.bytes()) + e.records.metrics(&m.Cache))
 	if !e.expiring.Load() { // else some of them may be absent by now
 		m.Space.LiveKeys = engine.Known(uint64(e.index.Len()))
 	}

@@ -52,12 +52,12 @@ func (e *store) Get(dst, key []byte) ([]byte, error) {
 
 // getByDisk is the end of Get with an index in a file.
 func (e *store) getByDisk(dst []byte, hash uint64, key []byte, g epoch.Guard) ([]byte, error) {
-	for c := e.index.Find(hash); ; {
-		place, ok := c.Next()
+	for c := e.index.disk.Find(hash); ; {
+		place, ok, err := c.Next()
 		if !ok {
 			g.Unpin()
-			if c.err != nil {
-				return dst, c.err
+			if err != nil {
+				return dst, err
 			}
 			e.counts.of(hash).absent()
 			return dst, engine.ErrNotFound

@@ -40,6 +40,7 @@ type recovery struct {
 
 	hashes  []uint64 // of a block of ops
 	applied uint64   // ops
+	merges  int      // of an index in a file
 }
 
 func (e *store) recover() error {
@@ -182,7 +183,7 @@ func (r *recovery) covers(log manifest.Log) wal.LSN {
 // it the hints of all segments are read.
 func (r *recovery) loadImage() error {
 	if r.state.Snapshot.Name == "" {
-		return r.newIndex(0)
+		return r.newIndex()
 	}
 	err := r.tryImage()
 	if err == nil {
@@ -193,46 +194,29 @@ func (r *recovery) loadImage() error {
 		return err
 	}
 	r.e.env.Log.Warn("read all hints instead", "dir", r.e.home.Dir, "error", err)
-	return r.newIndex(0)
+	return r.newIndex()
 }
 
-func (r *recovery) newIndex(buckets int) (err error) {
+func (r *recovery) newIndex() error {
 	e := r.e
-	if e.index != nil {
-		if err := e.index.Close(); err != nil {
-			return err
-		}
+	if err := e.index.Close(); err != nil {
+		return err
 	}
 	for _, s := range e.segments.list() {
 		s.live.Store(0) // of an image that is not used
 		s.expiring.Store(0)
 	}
-	e.index, err = index.New(index.Options{Domain: e.domain, HugePages: e.settings.HugePages, Keys: buckets})
-	return err
+	return e.index.begin(e)
 }
 
 func (r *recovery) tryImage() error {
-	e, name := r.e, r.state.Snapshot.Name
-	in, err := snapshot.Open(e.counting, e.home.Path(imageDir), name)
-	if err != nil {
-		if e.index == nil {
-			err = errors.Join(err, r.newIndex(0))
-		}
-		return err
-	}
-	defer in.Close()
-	if h := in.Header(); h.Seed != e.seed || h.Covers != r.state.Snapshot.Covers {
-		return fmt.Errorf("%w: %s is of another time", snapshot.ErrUnusable, name)
-	}
-	e.index, err = index.New(index.Options{Domain: e.domain, HugePages: e.settings.HugePages, Buckets: in.Buckets(), Keys: int(in.Entries())})
-	if err != nil {
-		return err
-	}
+	e := r.e
 	lives := func(n uint16) bool { return e.segments.all[n].Load() != nil }
-	if _, err := in.Fill(recoveryWorkers, lives, e.index); err != nil {
+	numbers, err := e.index.load(e, r.state.Snapshot, lives)
+	if err != nil {
 		return err
 	}
-	e.image = image{name: name, numbers: slices.Clone(in.Segments())}
+	e.image = image{name: r.state.Snapshot.Name, numbers: numbers}
 	e.segments.avoid(e.image.numbers)
 	return nil
 }
@@ -252,8 +236,12 @@ func (r *recovery) openLog(log manifest.Log) error {
 		}
 	}
 	dir := e.segments.dir(log)
-	if !r.hasFiles(dir) && (log == manifest.Cold || e.readOnly) {
-		if r.from(log) != 0 {
+	files, err := r.hasFiles(dir)
+	if err != nil {
+		return err
+	}
+	if !files && (log == manifest.Cold || e.readOnly) {
+		if r.from(log) != 0 || r.through(log) != 0 {
 			return engine.Corrupt(dir, 0, "the log is missing", nil)
 		}
 		return nil // GC has not begun; nothing was ever written
@@ -286,9 +274,12 @@ func (r *recovery) through(log manifest.Log) wal.LSN {
 	return max(r.state.Snapshot.Through, r.state.Through)
 }
 
-func (r *recovery) hasFiles(dir string) bool {
+func (r *recovery) hasFiles(dir string) (bool, error) {
 	names, err := r.e.counting.List(dir)
-	return err == nil && len(names) > 0
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return len(names) > 0, err
 }
 
 // asCorrupt makes damage of a log that of an engine.
@@ -337,11 +328,24 @@ func (r *recovery) markSealed(log manifest.Log, l *wal.Log) error {
 	return nil
 }
 
+// endTombstones takes out what stood for deletes.
+func (r *recovery) endTombstones() error {
+	for _, t := range r.tombstones {
+		l := r.e.index.Lock(t.Hash)
+		_, err := l.Delete(t.Place)
+		l.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // finish ends the recovery: tombstones go, and what is nobody's.
 func (r *recovery) finish() error {
 	e := r.e
-	for _, t := range r.tombstones {
-		e.index.Delete(t.Hash, t.Place)
+	if err := r.endTombstones(); err != nil {
+		return err
 	}
 	for _, s := range e.segments.list() {
 		s.live.Store(min(max(s.live.Load(), 0), s.bytes.Load()))
@@ -353,7 +357,7 @@ func (r *recovery) finish() error {
 	}
 	e.keeper.poke()
 	r.removeOrphans(hintDir, func(name string) bool { return r.hintOf(name) })
-	r.removeOrphans(imageDir, func(name string) bool { return name == e.image.name })
+	r.removeOrphans(imageDir, func(name string) bool { return name == e.image.name || name == e.index.file() })
 	for _, log := range []manifest.Log{manifest.Hot, manifest.Cold} {
 		r.removeOrphans(log.String(), func(name string) bool {
 			for _, s := range e.segments.list() {

@@ -1,12 +1,14 @@
 package hashidx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/wal"
+	"github.com/kvbench/kvbench/hashidx/diskindex"
 	"github.com/kvbench/kvbench/hashidx/hint"
 	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/manifest"
@@ -127,10 +129,16 @@ func eachOp(s *segment, rec wal.Record, f func(*record.Op, hint.Op) error) error
 //
 // Of an op that met no other key of its code when it was written, the code is
 // the key: it ends whatever is older. So where the newer one of two ops is
-// such, keys need not be compared.
+// such, keys need not be compared. What the image has may be a twin of which
+// all ops but that are gone, and which is absent when o is copied to cold/: so
+// copies, which come first, are compared with it.
 func (r *recovery) apply(s *segment, o hint.Op, key []byte) error {
 	kind, colliding := record.KindOf(o.Kind), o.Kind&record.FlagColliding != 0
-	r.applied++
+	if r.applied++; r.applied%mergeEvery == 0 {
+		if err := r.merge(); err != nil {
+			return err
+		}
+	}
 	if colliding {
 		r.twins[index.Code(o.Hash)] = true
 	}
@@ -141,8 +149,12 @@ func (r *recovery) apply(s *segment, o hint.Op, key []byte) error {
 	l := r.e.index.Lock(o.Hash)
 	defer l.Unlock()
 	var gone []uint64
-	for c := l.Find(); ; {
+	c := l.Find()
+	for {
 		at, ok := c.Next()
+		if c.err != nil {
+			return c.err
+		}
 		if !ok {
 			break
 		}
@@ -157,12 +169,12 @@ func (r *recovery) apply(s *segment, o hint.Op, key []byte) error {
 			gone = append(gone, at)
 			continue
 		}
-		if older || r.twins[index.Code(o.Hash)] {
-			same, err := r.sameKey(at, place, &key)
+		if older || r.twins[index.Code(o.Hash)] || s.log == manifest.Cold && r.imaged(at) {
+			same, met, err := r.sameKey(at, place, &key)
 			if err != nil {
 				return err
 			}
-			if !same {
+			if !same && (older || met) {
 				continue
 			}
 		}
@@ -174,9 +186,15 @@ func (r *recovery) apply(s *segment, o hint.Op, key []byte) error {
 	return r.perform(l, gone, kind, s, place, &o)
 }
 
+// imaged reports whether an entry is from the image, while cold/ is applied.
+func (r *recovery) imaged(place uint64) bool {
+	s, off := r.e.segments.at(place)
+	return s.log == manifest.Hot || wal.LSN(s.id)<<offsetBits|wal.LSN(off) < r.image.ColdCovers
+}
+
 // perform makes the index say what an op does. gone are the places of what it
 // ends.
-func (r *recovery) perform(l index.Lock, gone []uint64, kind record.Kind, s *segment, place uint64, o *hint.Op) error {
+func (r *recovery) perform(l lock, gone []uint64, kind record.Kind, s *segment, place uint64, o *hint.Op) error {
 	for _, at := range gone {
 		old, _ := r.e.segments.at(at)
 		if ops := old.ops.Load(); ops > 0 {
@@ -194,12 +212,16 @@ func (r *recovery) perform(l index.Lock, gone []uint64, kind record.Kind, s *seg
 		r.tombstones = append(r.tombstones, index.Entry{Hash: o.Hash, Place: place})
 	}
 	if keep && len(gone) > 0 {
-		l.Replace(gone[0], place)
+		if _, err := l.Replace(gone[0], place); err != nil {
+			return err
+		}
 		gone = gone[1:]
 		keep = false
 	}
 	for _, at := range gone {
-		l.Delete(at)
+		if _, err := l.Delete(at); err != nil {
+			return err
+		}
 	}
 	if keep {
 		return l.Insert(place)
@@ -222,18 +244,40 @@ func (r *recovery) older(place, sequence uint64) (bool, error) {
 	return op.Sequence < sequence, err
 }
 
-// sameKey compares the keys of two ops. key is that of the second, if it is
-// known yet.
-func (r *recovery) sameKey(at, place uint64, key *[]byte) (bool, error) {
+// sameKey compares the keys of two ops, and says whether the first met another
+// key of its code. key is that of the second, if it is known yet.
+func (r *recovery) sameKey(at, place uint64, key *[]byte) (same, met bool, err error) {
 	var buf *scratch
 	defer func() { r.e.release(buf) }()
 	if *key == nil {
 		op, _, err := r.e.view(place, &buf)
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		*key = slices.Clone(op.Key)
 	}
 	op, _, err := r.e.view(at, &buf)
-	return string(op.Key) == string(*key), err
+	return string(op.Key) == string(*key), op.Colliding, err
+}
+
+// mergeEvery is how many ops are applied before the index is asked whether it
+// is full.
+const mergeEvery = 1 << 12
+
+// merge writes an index in a file that is full. Nothing names the new file: if
+// this opening fails, the next begins where it began.
+func (r *recovery) merge() error {
+	x, e := r.e.index.disk, r.e
+	if x == nil || e.readOnly || !x.Full() {
+		return nil
+	}
+	r.merges++
+	info, err := x.Merge(context.Background(), fmt.Sprintf("recovery-%d.index", r.merges), diskindex.Header{Seed: e.seed})
+	if err != nil {
+		return err
+	}
+	if info.Previous != "" && info.Previous != r.state.Snapshot.Name {
+		return x.Discard(info.Previous)
+	}
+	return nil
 }

@@ -20,17 +20,20 @@ func (e *store) Scan(ctx context.Context, f func(key, value []byte) error) error
 	e.counts.of(0).scans.Add(1)
 	var buf []byte
 	err := ctx.Err()
-	e.index.Walk(func(entry index.Entry) bool {
-		if err == nil {
-			err = ctx.Err()
+	if err != nil {
+		return err
+	}
+	return e.index.StartWalk().All(func(some []index.Entry) error {
+		for _, entry := range some {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := e.visit(entry, &buf, f); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return false
-		}
-		err = e.visit(entry, &buf, f)
-		return err == nil
+		return nil
 	})
-	return err
 }
 
 func (e *store) visit(entry index.Entry, buf *[]byte, f func(key, value []byte) error) error {

@@ -70,6 +70,7 @@ func (e *store) seal(ctx context.Context, s *segment) error {
 	edit := manifest.Edit{Add: []manifest.Segment{g}}
 	if s.listed {
 		g.Live, g.Expiring = e.listedLive(s)
+		g.Live = min(g.Live, g.Frames) // a crash may have taken some
 		edit = manifest.Edit{Change: []manifest.Segment{g}}
 	}
 	behind := wal.LSN(e.after(s)) << offsetBits

@@ -11,7 +11,6 @@ import (
 	"github.com/kvbench/kvbench/engine/epoch"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/engine/wal"
-	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/manifest"
 	"github.com/kvbench/kvbench/hashidx/record"
 )

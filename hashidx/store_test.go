@@ -209,7 +209,7 @@ func TestKeysWithOneHashAreToldApart(t *testing.T) {
 	}
 	c := e.index.Find(e.hash([]byte("a")))
 	place, _ := c.Next()
-	if err := e.index.Insert(e.hash([]byte("b")), place); err != nil {
+	if err := e.index.mem.Insert(e.hash([]byte("b")), place); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Get(nil, []byte("b")); !errors.Is(err, engine.ErrNotFound) {

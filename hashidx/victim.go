@@ -55,7 +55,7 @@ func (e *store) survey(ctx context.Context, s *segment) (*victim, error) {
 	// after a crash.
 	looks := e.candidate(s, v.now)
 	looks.kept = 0
-	if err := e.eachOpOf(ctx, s, func(ops []hint.Op) { e.choose(v, ops) }); err != nil {
+	if err := e.eachOpOf(ctx, s, func(ops []hint.Op) error { return e.choose(v, ops) }); err != nil {
 		return nil, err
 	}
 	if err := e.keepTombstones(v); err != nil {
@@ -85,7 +85,7 @@ func (v *victim) count() {
 }
 
 // choose makes tasks of the ops that the index has, and of tombstones.
-func (e *store) choose(v *victim, ops []hint.Op) {
+func (e *store) choose(v *victim, ops []hint.Op) error {
 	var hashes [touchOps]uint64
 	g := e.domain.Pin()
 	defer g.Unpin()
@@ -100,27 +100,30 @@ func (e *store) choose(v *victim, ops []hint.Op) {
 			o := &part[i]
 			t := taskOf(o)
 			if !t.isTombstone() {
-				if live, _ := e.names(o.Hash, placeOf(v.segment, int64(o.Offset))); !live {
+				live, err := e.names(o.Hash, placeOf(v.segment, int64(o.Offset)))
+				if err != nil {
+					return err
+				}
+				if !live {
 					continue
 				}
 			}
 			v.tasks = append(v.tasks, t)
 		}
 	}
+	return nil
 }
 
-// names reports whether the index has an entry, and whether it has others that
-// may be of the same code. The caller is pinned.
-func (e *store) names(hash, place uint64) (live, others bool) {
-	for c := e.index.Find(hash); ; {
+// names reports whether the index has an entry. The caller is pinned.
+func (e *store) names(hash, place uint64) (bool, error) {
+	c := e.index.Find(hash)
+	for {
 		at, ok := c.Next()
-		switch {
-		case !ok:
-			return live, others
-		case at == place:
-			live = true
-		default:
-			others = true
+		if !ok {
+			return false, c.err
+		}
+		if at == place {
+			return true, nil
 		}
 	}
 }
@@ -133,10 +136,10 @@ func (d damageError) Unwrap() error { return d.error }
 
 // eachOpOf calls f with all ops of a sealed segment: from its hint, or from its
 // records where that is not usable.
-func (e *store) eachOpOf(ctx context.Context, s *segment, f func([]hint.Op)) error {
+func (e *store) eachOpOf(ctx context.Context, s *segment, f func([]hint.Op) error) error {
 	if s.hinted {
 		done := 0 // ops
-		err := e.eachHinted(ctx, s, func(ops []hint.Op) { done += len(ops); f(ops) })
+		err := e.eachHinted(ctx, s, func(ops []hint.Op) error { done += len(ops); return f(ops) })
 		if err == nil || !errors.Is(err, hint.ErrUnusable) {
 			return err
 		}
@@ -146,28 +149,26 @@ func (e *store) eachOpOf(ctx context.Context, s *segment, f func([]hint.Op)) err
 	return e.eachScanned(ctx, s, 0, f)
 }
 
-func (e *store) eachHinted(ctx context.Context, s *segment, f func([]hint.Op)) error {
+func (e *store) eachHinted(ctx context.Context, s *segment, f func([]hint.Op) error) error {
 	r, err := hint.Open(e.counting, e.home.Path(hintDir), s.hintSegment())
 	if err != nil {
 		return err
 	}
 	err = r.EachIn(&e.gc.buffer, func(ops []hint.Op) error {
-		f(ops)
-		return ctx.Err()
+		return errors.Join(f(ops), ctx.Err())
 	})
 	return errors.Join(err, r.Close())
 }
 
 // eachScanned leaves out the first ops.
-func (e *store) eachScanned(ctx context.Context, s *segment, skip int, f func([]hint.Op)) error {
+func (e *store) eachScanned(ctx context.Context, s *segment, skip int, f func([]hint.Op) error) error {
 	err := asCorrupt(wal.Scan(e.counting, e.segments.dir(s.log), s.id, 0, s.end.Load(), func(rec wal.Record) error {
 		return errors.Join(ctx.Err(), eachOp(s, rec, func(op *record.Op, o hint.Op) error {
 			if skip--; skip >= 0 {
 				return nil
 			}
 			o.Hash = e.hash(op.Key)
-			f([]hint.Op{o})
-			return nil
+			return f([]hint.Op{o})
 		}))
 	}))
 	if err != nil && ctx.Err() == nil {

@@ -213,7 +213,7 @@ func (v *frozen) Get(dst, key []byte) ([]byte, error) {
 	var s *scratch
 	op, found, err := v.find(e.index.Find(hash), key, &s)
 	if u := v.undo.Load(); err == nil && !found && u != nil {
-		op, found, err = v.find(u.Find(hash), key, &s)
+		op, found, err = v.find(cursor{mem: u.Find(hash)}, key, &s)
 	}
 	switch {
 	case err != nil:
@@ -229,11 +229,11 @@ func (v *frozen) Get(dst, key []byte) ([]byte, error) {
 }
 
 // find looks for the key's op that the snapshot sees.
-func (v *frozen) find(c index.Cursor, key []byte, s **scratch) (op record.Op, found bool, err error) {
+func (v *frozen) find(c cursor, key []byte, s **scratch) (op record.Op, found bool, err error) {
 	for {
 		place, ok := c.Next()
 		if !ok {
-			return record.Op{}, false, nil
+			return record.Op{}, false, c.err
 		}
 		if v.tooNew(place) {
 			continue

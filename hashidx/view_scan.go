@@ -41,7 +41,7 @@ func (v *frozen) Scan(ctx context.Context, f func(key, value []byte) error) erro
 // A frozenScan is a scan of a snapshot.
 type frozenScan struct {
 	v      *frozen
-	walk   *index.Walk
+	walk   walk
 	beside []index.Entry
 	places []uint64 // of ops that are to be visited
 	buf    []byte
@@ -57,8 +57,8 @@ func (s *frozenScan) step() (more bool, err error) {
 		return false, engine.ErrClosed
 	}
 	for len(s.places) < stepPlaces {
-		if !s.walk.Next(s.take) {
-			return false, nil
+		if more, err := s.walk.Next(s.take); !more || err != nil {
+			return false, err
 		}
 	}
 	return true, nil
