@@ -1,0 +1,99 @@
+package hashidx
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+)
+
+// Histories after which a key is absent, or has a young value, though older
+// ops of it are in other segments.
+func resurrections() []string {
+	return []string{
+		"+k | -k |",
+		"+k | ~k | wait",
+		"+k | -k | +k | -k |",
+		"+k | *x*k | +y |",
+		"+k | +x -k | -x |",
+		// Twins: an op of one must not end the other.
+		"+a | +b | -a |",
+		"+a | +b | -b |",
+		"+a +b | -a | +a | -b |",
+		"+a | -a | +b | +a |",
+		"+a | -a | +b | -b |",
+		"+a | ~b | wait +x |",
+		"+a | *b*a | +a |",
+		"~a | wait +b | -b |",
+		// An image has a part of that.
+		"+a | image +b | -a |",
+		"+a | +b | image -a |",
+		"+a image | +b image | -b |",
+		"+k | image -k | image +x |",
+		"+a +c | -a +d image | -c +b |",
+	}
+}
+
+// permutations calls f with all orders.
+func permutations(list []owner, f func([]owner)) {
+	var grow func(done, left []owner)
+	grow = func(done, left []owner) {
+		if len(left) == 0 {
+			f(done)
+		}
+		for i, o := range left {
+			grow(append(slices.Clone(done), o), slices.Delete(slices.Clone(left), i, i+1))
+		}
+	}
+	grow(nil, list)
+}
+
+func TestNothingIsBackAfterGCInAnyOrder(t *testing.T) {
+	orders := 0
+	turn := rand.Int()
+	t.Logf("turn %d", turn)
+	for _, script := range resurrections() {
+		for _, how := range reopenings() {
+			if turn++; turn%4 != 0 && os.Getenv("KVBENCH_SOAK") == "" {
+				continue // not all ways each time
+			}
+			first := newGCRig(t)
+			first.run(script)
+			list := first.victims()
+			if err := first.e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			permutations(list, func(order []owner) {
+				orders++
+				r := newGCRig(t)
+				r.run(script)
+				name := fmt.Sprintf("%s, %v, %s", script, order, how)
+				r.check(name)
+				for _, o := range order {
+					r.collect(o)
+					r.check(name)
+					r.reopen(how)
+					r.check(name + " again")
+				}
+				r.collectCold(name, how)
+				if err := r.e.Close(); err != nil {
+					t.Fatal(name, err)
+				}
+			})
+		}
+	}
+	t.Logf("%d orders", orders)
+}
+
+// collectCold collects what was copied, until that is in new segments.
+func (r *gcRig) collectCold(name, how string) {
+	r.t.Helper()
+	r.rotate()
+	for _, o := range r.victims() {
+		r.collect(o)
+		r.check(name + ", cold")
+		r.reopen(how)
+		r.check(name + ", cold again")
+	}
+}
