@@ -194,7 +194,20 @@ func (r *recovery) loadImage() error {
 		return err
 	}
 	r.e.env.Log.Warn("read all hints instead", "dir", r.e.home.Dir, "error", err)
+	if err := r.giveUpImage(); err != nil {
+		return err
+	}
 	return r.newIndex()
+}
+
+// giveUpImage makes the manifest name none. The numbers that an unusable image
+// names are given again: it must never be used after all.
+func (r *recovery) giveUpImage() error {
+	r.state.Snapshot = manifest.Snapshot{}
+	if r.e.readOnly {
+		return nil
+	}
+	return r.e.manifest.Apply(manifest.Edit{Snapshot: &manifest.Snapshot{}})
 }
 
 func (r *recovery) newIndex() error {
@@ -222,7 +235,7 @@ func (r *recovery) tryImage() error {
 }
 
 // recoveryWorkers load an image.
-const recoveryWorkers = 4
+const recoveryWorkers = 2
 
 // openLog applies what the image does not have of a log, and opens it.
 func (r *recovery) openLog(log manifest.Log) error {
