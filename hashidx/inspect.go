@@ -18,7 +18,6 @@ import (
 	"github.com/kvbench/kvbench/hashidx/hint"
 	"github.com/kvbench/kvbench/hashidx/index"
 	"github.com/kvbench/kvbench/hashidx/manifest"
-	"github.com/kvbench/kvbench/hashidx/snapshot"
 )
 
 // A survey describes a directory: by its files, and by the engine, opened for
@@ -46,6 +45,9 @@ func inspect(ctx context.Context, dir string, env engine.Env) (engine.Layout, er
 	env = env.WithDefaults()
 	s := &survey{ctx: ctx, fsys: vfs.Classed(env.FS, vfs.Data), dir: dir, now: env.Now()}
 	given := map[string]string{engine.ReadOnlyName: "true", "tail_bytes": "16k"}
+	if state, err := manifest.Read(s.fsys, dir); err == nil && onDisk(s.fsys, filepath.Join(dir, imageDir, state.Snapshot.Name)) {
+		given["index"] = indexDisk
+	}
 	opened, err := open(dir, given, env)
 	if err == nil {
 		err = s.withEngine(opened.(*store))
@@ -83,11 +85,17 @@ func (s *survey) withEngine(e *store) error {
 	if e.expiring.Load() {
 		keys = "keys, expired ones too"
 	}
-	s.fact(keys, "%d", e.index.Len())
+	n, twins := e.index.Len(), 0
+	if disk := e.index.disk; disk != nil { // its Len counts too many
+		if n, twins, err = s.count(disk.StartWalk().All); err != nil {
+			return err
+		}
+	}
+	s.fact(keys, "%d", n)
 	s.space(rows)
 	s.recovery()
 	if disk := e.index.disk; disk != nil {
-		s.diskFacts(disk.Stats())
+		s.diskFacts(disk.Stats(), n, twins)
 	} else {
 		s.indexFacts(e.index.mem)
 	}
@@ -95,12 +103,33 @@ func (s *survey) withEngine(e *store) error {
 	return s.ctx.Err()
 }
 
-func (s *survey) diskFacts(stats diskindex.Stats) {
+func (s *survey) diskFacts(stats diskindex.Stats, keys, twins int) {
 	s.fact("index file", "%s", stats.File)
 	s.fact("index bytes", "%d", stats.Bytes)
-	s.fact("index pages", "%d, and %d that overflow", stats.Pages, stats.Overflow)
+	if keys > 0 {
+		s.fact("index bytes per key", "%.1f", float64(stats.Bytes)/float64(keys))
+	}
 	s.fact("index load", "%.2f", stats.Load)
-	s.fact("index changes", "%d in memory", stats.Added+stats.Removed)
+	s.fact("index pages", "%d, and %d that overflow", stats.Pages, stats.Overflow)
+	s.fact("index changes behind the file", "%d", stats.Added+stats.Removed)
+	s.fact("tag collisions", "%d", twins)
+}
+
+// count counts all entries, and those that have the code of another. each
+// yields those of a code together.
+func (s *survey) count(each func(f func([]index.Entry) error) error) (n, twins int, err error) {
+	var codes []uint64
+	err = each(func(some []index.Entry) error {
+		codes = codes[:0]
+		for _, e := range some {
+			codes = append(codes, index.Code(e.Hash))
+		}
+		slices.Sort(codes)
+		n += len(codes)
+		twins += len(codes) - len(slices.Compact(codes))
+		return s.ctx.Err()
+	})
+	return n, twins, err
 }
 
 func (s *survey) indexFacts(x *index.Index) {
@@ -156,25 +185,17 @@ func (s *survey) imageFacts() {
 	if s.state.Snapshot.Name == "" {
 		return
 	}
-	r, err := snapshot.Open(s.fsys, filepath.Join(s.dir, imageDir), s.state.Snapshot.Name)
+	m, _, err := openImage(s.fsys, filepath.Join(s.dir, imageDir), s.state.Snapshot.Name)
 	if err != nil {
 		return
 	}
-	defer r.Close()
-	codes := make([]uint64, 0, r.Entries())
-	_, err = r.Load(1, nil, func(all []index.Entry) error {
-		for _, e := range all {
-			codes = append(codes, index.Code(e.Hash))
-		}
-		return s.ctx.Err()
-	})
-	if err != nil {
-		return
+	defer m.end()
+	// Few of a code are in two blocks of an image: they are not seen.
+	entries, twins, err := s.count(m.each)
+	if err == nil {
+		s.fact("entries of the image", "%d", entries)
+		s.fact("tag collisions in it", "%d", twins)
 	}
-	slices.Sort(codes)
-	twins := len(codes) - len(slices.Compact(codes))
-	s.fact("entries of the image", "%d", r.Entries())
-	s.fact("tag collisions in it", "%d", twins)
 }
 
 // list finds all files.
@@ -192,6 +213,7 @@ func (s *survey) list() error {
 			return err
 		}
 	}
+	slices.SortFunc(s.files, func(a, b surveyed) int { return cmp.Compare(a.path, b.path) })
 	return nil
 }
 
@@ -216,9 +238,10 @@ func (s *survey) add(kind, path string) error {
 
 func (s *survey) has(path string) bool { return s.find(path) != nil }
 
+// find returns a file by its path, or nil. They are in the order of paths.
 func (s *survey) find(path string) *surveyed {
-	i := slices.IndexFunc(s.files, func(f surveyed) bool { return f.path == path })
-	if i < 0 {
+	i, ok := slices.BinarySearchFunc(s.files, path, func(f surveyed, path string) int { return cmp.Compare(f.path, path) })
+	if !ok {
 		return nil
 	}
 	return &s.files[i]
@@ -322,10 +345,10 @@ func (s *survey) hintCells(r *segmentRow) (hinted, sequences string) {
 
 func (s *survey) hintOf(r *segmentRow) hint.Segment {
 	h := hint.Segment{Log: uint8(r.log), ID: r.id}
-	for i := range s.state.Segments {
-		if g := &s.state.Segments[i]; g.Log == r.log && g.ID == r.id {
-			h.Bytes = g.Bytes
-		}
+	// They are in the order of numbers.
+	i, ok := slices.BinarySearchFunc(s.state.Segments, r.number, func(g manifest.Segment, n uint16) int { return cmp.Compare(g.Number, n) })
+	if ok {
+		h.Bytes = s.state.Segments[i].Bytes
 	}
 	return h
 }

@@ -3,7 +3,6 @@ package hashidx
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -70,7 +69,13 @@ func number(t *testing.T, text string) int64 {
 }
 
 func TestInspectCountsWhatIsThere(t *testing.T) {
-	s := newSpecimen(t, rand.Uint64(), 200).close()
+	for _, index := range indexes() {
+		t.Run("index="+index, func(t *testing.T) { newSpecimen(t, index, 200).close().inspected() })
+	}
+}
+
+func (s *specimen) inspected() {
+	t := s.t
 	before := filesOf(t, s.mem, specimenDir)
 	l := layoutOf(t, s.mem)
 	if got := number(t, factOf(t, l, "keys")); got != int64(len(s.want)) {
@@ -158,9 +163,9 @@ func TestInspectOfWhatCannotBeOpenedTellsWhatItCan(t *testing.T) {
 }
 
 func TestInspectNeverFailsForDamage(t *testing.T) {
-	s := newSpecimen(t, rand.Uint64(), 40).close()
+	s := newSpecimen(t, indexMemory, 40).close()
 	files := filesOf(t, s.mem, specimenDir)
-	for range 200 {
+	for range tries(200) {
 		f := &files[s.r.IntN(len(files))]
 		mem := s.mem.Image(vfs.Written)
 		overwrite(t, mem, f.path, s.r.Int64N(int64(len(f.data))), []byte{byte(s.r.IntN(256))})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -13,7 +14,6 @@ import (
 	"github.com/kvbench/kvbench/engine/wal"
 	"github.com/kvbench/kvbench/hashidx/hint"
 	"github.com/kvbench/kvbench/hashidx/manifest"
-	"github.com/kvbench/kvbench/hashidx/snapshot"
 )
 
 // A verifier reads all of a directory by itself, without opening the engine:
@@ -30,8 +30,9 @@ type verifier struct {
 	report func(engine.Problem)
 
 	state   manifest.State
-	unknown bool // there is no state: the manifest is damaged or missing
-	image   indexImage
+	numbers map[owner]uint16 // of its segments
+	unknown bool             // there is no state: the manifest is damaged or missing
+	image   *indexImage
 }
 
 // verify implements engine.Driver.Verify.
@@ -42,7 +43,8 @@ func verify(ctx context.Context, dir string, env engine.Env, report func(engine.
 		return fmt.Errorf("verify hash: %w", err)
 	}
 	defer unlock()
-	for _, step := range []func() error{v.readManifest, v.readImage, v.checkSealed, v.checkTails, v.checkLeft} {
+	defer func() { v.image.end() }()
+	for _, step := range []func() error{v.readManifest, v.readImage, v.checkSealed, v.checkTails} {
 		if err := step(); err != nil {
 			return fmt.Errorf("verify hash: %w", err)
 		}
@@ -98,8 +100,8 @@ func (v *verifier) found(path string, err error, note string) error {
 	if v.ctx.Err() != nil {
 		return v.ctx.Err()
 	}
-	if errors.Is(err, hint.ErrUnusable) || errors.Is(err, snapshot.ErrUnusable) {
-		note += "; no data is lost by that"
+	if errors.Is(err, hint.ErrUnusable) || unusable(err) {
+		note += lossless
 	}
 	if damage, ok := errors.AsType[*engine.CorruptionError](err); ok {
 		detail := damage.Detail
@@ -117,12 +119,18 @@ func (v *verifier) found(path string, err error, note string) error {
 	return nil
 }
 
+// lossless ends what is said of a file that only repeats what segments say.
+const lossless = "; no data is lost by that"
+
 // readManifest reads what all else is held against. A directory that was made
 // and never used has none.
 func (v *verifier) readManifest() error {
 	s, err := manifest.Read(v.fsys, v.dir)
 	if err == nil {
-		v.state = s
+		v.state, v.numbers = s, make(map[owner]uint16, len(s.Segments))
+		for _, g := range s.Segments {
+			v.numbers[owner{g.Log, g.ID}] = g.Number
+		}
 		return nil
 	}
 	v.unknown = true
@@ -152,12 +160,18 @@ func isSealed(s *manifest.State, g *manifest.Segment) bool {
 
 // checkSealed checks the segments that the manifest alone accounts for.
 func (v *verifier) checkSealed() error {
+	var all []*manifest.Segment
 	for i := range v.state.Segments {
-		g := &v.state.Segments[i]
-		if !isSealed(&v.state, g) {
-			continue
+		if g := &v.state.Segments[i]; isSealed(&v.state, g) {
+			all = append(all, g)
 		}
-		if err := v.checkSegment(g); err != nil {
+	}
+	for i, g := range all {
+		err := v.load(all[i:], mostEntries)
+		if err == nil {
+			err = v.checkSegment(g)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -204,7 +218,11 @@ func (v *verifier) checkSegment(g *manifest.Segment) error {
 // checkTails checks what recovery replays: its end may be torn.
 func (v *verifier) checkTails() error {
 	for _, log := range []manifest.Log{manifest.Hot, manifest.Cold} {
-		if err := v.checkTail(log); err != nil {
+		err := v.load(v.image.named(v.unsealed(log)), math.MaxInt)
+		if err == nil {
+			err = v.checkTail(log)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -212,9 +230,9 @@ func (v *verifier) checkTails() error {
 }
 
 func (v *verifier) checkTail(log manifest.Log) error {
-	dir, from := v.logDir(log), replayFrom(&v.state, log)
+	dir, from, o := v.logDir(log), replayFrom(&v.state, log), tailOptions(&v.state, log, v.unknown)
 	if !v.hasFiles(log) {
-		if from != 0 || len(v.unsealed(log)) > 0 {
+		if from != 0 || o.Through != 0 || len(v.unsealed(log)) > 0 {
 			v.problem(dir, 0, "the log is missing")
 		}
 		return nil
@@ -236,7 +254,7 @@ func (v *verifier) checkTail(log manifest.Log) error {
 			}
 		}
 	}
-	l, err := wal.Open(v.fsys, dir, tailOptions(&v.state, log, v.unknown), next)
+	l, err := wal.Open(v.fsys, dir, o, next)
 	if c != nil {
 		c.damaged = err != nil
 		c.end()
@@ -255,6 +273,7 @@ func (v *verifier) checkTail(log manifest.Log) error {
 	if err != nil {
 		return v.found(dir, err, unseen)
 	}
+	v.checkLeft(v.unsealed(log))
 	return nil
 }
 
@@ -284,14 +303,13 @@ func (v *verifier) unsealed(log manifest.Log) (all []*manifest.Segment) {
 	return all
 }
 
-// checkLeft reports the entries of the image that no segment had an op for.
-func (v *verifier) checkLeft() error {
-	for i := range v.state.Segments {
-		g := &v.state.Segments[i]
+// checkLeft reports the entries of the image in some segments that had no op
+// at all.
+func (v *verifier) checkLeft(some []*manifest.Segment) {
+	for _, g := range some {
 		if left := v.image.left(g.Number); left > 0 {
 			v.problem(v.image.path, -1, "%d entries are in segment %d (%s), in which no op was found",
 				left, g.Number, wal.SegmentPath(v.logDir(g.Log), g.ID))
 		}
 	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,7 +22,7 @@ import (
 // segment of it with several ops.
 func closedSpecimen(t *testing.T) (*vfs.Mem, manifest.State, manifest.Segment) {
 	t.Helper()
-	mem := newSpecimen(t, rand.Uint64(), 100).close().mem
+	mem := newSpecimen(t, indexMemory, 100).close().mem
 	state, err := manifest.Read(mem, specimenDir)
 	if err != nil {
 		t.Fatal(err)
@@ -318,10 +317,12 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 
 // TestCopiesAreHeldAgainstTheirLog writes what GC would into cold/.
 func TestCopiesAreHeldAgainstTheirLog(t *testing.T) {
-	mem, _, _ := closedSpecimen(t)
+	mem, state, _ := closedSpecimen(t)
 	add := func(op record.Op) {
 		dir := filepath.Join(specimenDir, manifest.Cold.String())
-		l, err := wal.Open(mem, dir, wal.Options{}, nil)
+		o := tailOptions(&state, manifest.Cold, false)
+		o.ReadOnly = false
+		l, err := wal.Open(mem, dir, o, nil)
 		if err == nil {
 			_, err = l.Append(oneOp, record.Append(nil, &op))
 			err = errors.Join(err, l.Close())

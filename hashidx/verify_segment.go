@@ -42,10 +42,8 @@ type segmentCheck struct {
 
 func (v *verifier) newCheck(log manifest.Log, id uint32) *segmentCheck {
 	c := &segmentCheck{v: v, log: log, id: id, path: wal.SegmentPath(v.logDir(log), id), lowest: math.MaxUint64}
-	for _, g := range v.state.Segments {
-		if g.Log == log && g.ID == id {
-			c.entries = v.image.of(g.Number)
-		}
+	if n, ok := v.numbers[owner{log, id}]; ok {
+		c.entries = v.image.of(n)
 	}
 	return c
 }

@@ -23,23 +23,36 @@ type specimen struct {
 	e    *store
 	r    *rand.Rand
 	want map[string]string
+
+	given map[string]string // settings
 }
 
 const specimenDir = "/db"
 
+func indexes() []string { return []string{indexMemory, indexDisk} }
+
+func emptySpecimen(t *testing.T, index string) *specimen {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("index %s, seed %d", index, seed)
+	s := &specimen{t: t, mem: vfs.NewMem(), r: rand.New(rand.NewPCG(seed, 0)), want: map[string]string{}, given: smallest()}
+	s.given["index"] = index
+	s.e = openIn(t, s.mem, s.given)
+	return s
+}
+
 // newSpecimen fills a directory of small segments, all of which are sealed, or
 // sealed and not in an image, or not sealed yet.
-func newSpecimen(t *testing.T, seed uint64, ops int) *specimen {
+func newSpecimen(t *testing.T, index string, ops int) *specimen {
 	t.Helper()
-	t.Logf("seed %d", seed)
-	s := &specimen{t: t, mem: vfs.NewMem(), r: rand.New(rand.NewPCG(seed, 0)), want: map[string]string{}}
-	s.e = openIn(t, s.mem, smallest())
+	s := emptySpecimen(t, index)
 	s.play(ops)
 	s.imagine()
 	s.play(ops)
 	s.close()
-	s.e = openIn(t, s.mem, smallest())
+	s.e = openIn(t, s.mem, s.given)
 	s.play(ops / 4)
+	s.fresh()
 	return s
 }
 
@@ -56,6 +69,9 @@ func (s *specimen) play(ops int) {
 	for range ops {
 		if s.r.IntN(20) == 0 {
 			s.must(s.e.hot.Rotate(context.Background()))
+		}
+		if s.r.IntN(60) == 0 {
+			s.must(s.e.Compact(context.Background(), nil, nil))
 		}
 		key, value := fmt.Sprintf("key%02d", s.r.IntN(40)), valueOf(s.r.IntN(40))
 		switch s.r.IntN(6) {
@@ -77,6 +93,19 @@ func (s *specimen) play(ops int) {
 	}
 }
 
+// fresh leaves a segment of live ops, which GC has no reason to touch.
+func (s *specimen) fresh() {
+	s.t.Helper()
+	s.must(s.e.hot.Rotate(context.Background()))
+	for i := range 6 {
+		key := fmt.Sprintf("fresh%d", i)
+		s.must(s.e.Put([]byte(key), []byte("here to stay"), engine.Default))
+		s.want[key] = "here to stay"
+	}
+	s.must(s.e.hot.Rotate(context.Background()))
+	s.must(s.e.Delete([]byte("absent"), engine.Default))
+}
+
 // imagine writes an image of the index.
 func (s *specimen) imagine() {
 	s.t.Helper()
@@ -94,6 +123,14 @@ func (s *specimen) close() *specimen {
 	s.t.Helper()
 	s.must(s.e.Close())
 	return s
+}
+
+// tries are fewer where each takes long.
+func tries(n int) int {
+	if raceEnabled {
+		return n / 5
+	}
+	return n
 }
 
 // problems are those of a directory in a file system.
@@ -126,8 +163,8 @@ func wantProblem(t *testing.T, mem *vfs.Mem, path, words string) {
 }
 
 // read opens what may be damaged and reads all that it can.
-func read(mem *vfs.Mem) (found map[string]string, err error) {
-	opened, err := open(specimenDir, smallest(), engine.Env{FS: mem})
+func (s *specimen) read(mem *vfs.Mem) (found map[string]string, err error) {
+	opened, err := open(specimenDir, s.given, engine.Env{FS: mem})
 	if err != nil {
 		return nil, err
 	}
@@ -199,8 +236,8 @@ func overwrite(t *testing.T, mem *vfs.Mem, path string, off int64, p []byte) {
 }
 
 func TestASoundDirectoryHasNoProblem(t *testing.T) {
-	for range 5 {
-		s := newSpecimen(t, rand.Uint64(), 200)
+	for i := range 6 {
+		s := newSpecimen(t, indexes()[i%2], 200)
 		wantNoProblem(t, s.mem.Image(vfs.Written)) // killed
 		s.close()
 		before := filesOf(t, s.mem, specimenDir)
@@ -228,7 +265,7 @@ func TestANewDirectoryHasNoProblem(t *testing.T) {
 }
 
 func TestACheckpointHasNoProblem(t *testing.T) {
-	s := newSpecimen(t, rand.Uint64(), 100)
+	s := newSpecimen(t, indexMemory, 100)
 	s.must(s.e.Checkpoint("/copy"))
 	s.play(100)
 	err := verify(context.Background(), "/copy", engine.Env{FS: s.mem}, func(p engine.Problem) {
@@ -238,31 +275,38 @@ func TestACheckpointHasNoProblem(t *testing.T) {
 }
 
 func TestWhatAPowerLossLeavesIsNoProblem(t *testing.T) {
-	s := newSpecimen(t, rand.Uint64(), 100)
-	for range 40 {
-		s.play(s.r.IntN(20))
-		if s.r.IntN(8) == 0 {
-			s.imagine()
-		}
-		mem := s.mem.Crash(s.r.Uint64())
-		wantNoProblem(t, mem)
-		if _, err := read(mem); err != nil {
-			t.Fatal(err)
-		}
-		wantNoProblem(t, mem)
-		if t.Failed() {
-			return
+	for _, index := range indexes() {
+		s := newSpecimen(t, index, 100)
+		for range tries(20) {
+			s.play(s.r.IntN(20))
+			if s.r.IntN(8) == 0 {
+				s.imagine()
+			}
+			mem := s.mem.Crash(s.r.Uint64())
+			wantNoProblem(t, mem)
+			if _, err := s.read(mem); err != nil {
+				t.Fatal(err)
+			}
+			wantNoProblem(t, mem)
+			if t.Failed() {
+				return
+			}
 		}
 	}
 }
 
-// TestDamageThatReadingMeetsIsAProblem changes random bytes, one by one, of a
-// directory that was closed.
 func TestDamageThatReadingMeetsIsAProblem(t *testing.T) {
-	s := newSpecimen(t, rand.Uint64(), 40).close()
+	for _, index := range indexes() {
+		t.Run("index="+index, func(t *testing.T) { newSpecimen(t, index, 40).close().wound(tries(300)) })
+	}
+}
+
+// wound changes random bytes, one by one, and removes files.
+func (s *specimen) wound(n int) {
+	t := s.t
 	files := filesOf(t, s.mem, specimenDir)
 	met, harmless := 0, 0
-	for range 600 {
+	for range n {
 		f := &files[s.r.IntN(len(files))]
 		off := s.r.IntN(len(f.data) + 1)
 		mem := s.mem.Image(vfs.Written)
@@ -282,7 +326,7 @@ func TestDamageThatReadingMeetsIsAProblem(t *testing.T) {
 		after := mem.Image(vfs.Written)
 		var all []engine.Problem
 		verifyErr := verify(context.Background(), specimenDir, engine.Env{FS: mem}, func(p engine.Problem) { all = append(all, p) })
-		found, err := read(after)
+		found, err := s.read(after)
 		switch {
 		case err == nil && (cut || maps.Equal(found, s.want)):
 			harmless++
