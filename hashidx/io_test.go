@@ -73,6 +73,9 @@ func TestDataFarLargerThanMemoryIsRight(t *testing.T) {
 }
 
 func TestTheContractHoldsWithEachWayToRead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the contract takes long")
+	}
 	for _, mode := range ioModes()[1:] {
 		t.Run(mode, func(t *testing.T) {
 			given := map[string]string{"io": mode, "tail_bytes": "16k", "segment_bytes": "8k", "cache_bytes": "80k"}
