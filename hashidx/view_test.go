@@ -28,7 +28,6 @@ type viewModel struct {
 	clock atomic.Int64
 	now   map[string]modelled
 	open  []modelledView
-	moved int // ops that GC has copied, when the last engine was closed
 }
 
 type modelledView struct {
