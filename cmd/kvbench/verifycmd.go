@@ -110,7 +110,7 @@ func (a *app) look(ctx context.Context, o *verifyOptions, d *engineDir, v *check
 	_, size := dirSize(d.path)
 	var found atomic.Int64
 	quiet := a.tell(o.progressOptions, func() string {
-		return fmt.Sprintf("verify %s: %sthe directory has %s; %s, %s", d.path,
+		return fmt.Sprintf("verify %s: %sthe directory has %s; %s, %s so far", d.path,
 			readText(read()), humanBytes(size), humanTime(time.Since(start)), count(int(found.Load()), "problem"))
 	})
 	err := d.driver.Verify(ctx, d.path, engine.Env{}, func(p engine.Problem) {
