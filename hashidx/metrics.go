@@ -112,7 +112,8 @@ func (e *store) memoryMetrics(m *engine.Metrics) {
 	m.Memory.Index = engine.Known(bytes)
 	m.Memory.Memtable = engine.Known(uint64(e.tail.bytes.Load()))
 	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()+e.views.bytes()) + e.records.metrics(&m.Cache))
-	if !e.expiring.Load() { // else some of them may be absent by now
+	// Some may be absent by now, or of segments that are gone.
+	if !e.expiring.Load() && e.index.mem != nil {
 		m.Space.LiveKeys = engine.Known(uint64(e.index.Len()))
 	}
 }
