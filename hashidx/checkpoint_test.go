@@ -120,10 +120,31 @@ func lively() map[string]string {
 	return given
 }
 
+func readOnly(given map[string]string) map[string]string {
+	given = maps.Clone(given)
+	given["read_only"] = "true"
+	return given
+}
+
+// withEachIndex runs a test with the index in memory, and in a file.
+func withEachIndex(t *testing.T, f func(t *testing.T, given map[string]string)) {
+	for _, kind := range []string{indexMemory, indexDisk} {
+		t.Run("index="+kind, func(t *testing.T) {
+			given := lively()
+			given["index"] = kind
+			f(t, given)
+		})
+	}
+}
+
 func TestACheckpointAndItsEngineGoSeparateWays(t *testing.T) {
+	withEachIndex(t, aCheckpointAndItsEngineGoSeparateWays)
+}
+
+func aCheckpointAndItsEngineGoSeparateWays(t *testing.T, given map[string]string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	fsys := vfs.NewMem()
-	e := openAt(t, fsys, "/db", lively())
+	e := openAt(t, fsys, "/db", given)
 	want := map[string]string{}
 	churn(t, e, r, 1000, want)
 	settle(t, e)
@@ -134,7 +155,7 @@ func TestACheckpointAndItsEngineGoSeparateWays(t *testing.T) {
 		t.Fatalf("only %d segments in the manifest", linked)
 	}
 
-	c := openAt(t, fsys, "/copies/one", lively())
+	c := openAt(t, fsys, "/copies/one", given)
 	wantContents(t, "copy", c, want)
 	copied := maps.Clone(want)
 	for range 3 {
@@ -158,18 +179,20 @@ func TestACheckpointAndItsEngineGoSeparateWays(t *testing.T) {
 	}
 	wantContents(t, "copy without original", c, copied)
 	closeBoth(c)
-	wantContents(t, "copy opened again", openAt(t, fsys, "/copies/one", lively()), copied)
+	wantContents(t, "copy opened again", openAt(t, fsys, "/copies/one", given), copied)
 	if err := fsys.RemoveAll("/copies/one"); err != nil {
 		t.Fatal(err)
 	}
-	wantContents(t, "copy of the copy", openAt(t, fsys, "/copies/two", lively()), copied)
+	wantContents(t, "copy of the copy", openAt(t, fsys, "/copies/two", given), copied)
 }
 
 // What has two names is never written in place, by neither.
-func TestNoFileWithTwoNamesIsWritten(t *testing.T) {
+func TestNoFileWithTwoNamesIsWritten(t *testing.T) { withEachIndex(t, noFileWithTwoNamesIsWritten) }
+
+func noFileWithTwoNamesIsWritten(t *testing.T, given map[string]string) {
 	r := rand.New(rand.NewPCG(3, 4))
 	fsys := vfs.NewMem()
-	e := openAt(t, fsys, "/db", lively())
+	e := openAt(t, fsys, "/db", given)
 	want := map[string]string{}
 	churn(t, e, r, 1000, want)
 	settle(t, e)
@@ -199,14 +222,14 @@ func TestNoFileWithTwoNamesIsWritten(t *testing.T) {
 		t.Errorf("%d links; written: %v", len(linked), wrong)
 	}
 	mu.Unlock()
-	c := openAt(t, fsys, "/copy", lively())
+	c := openAt(t, fsys, "/copy", given)
 	for _, e := range []*store{e, c} {
 		churn(t, e, r, 500, want)
 		settle(t, e)
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		churn(t, openAt(t, fsys, e.home.Dir, lively()), r, 500, want)
+		churn(t, openAt(t, fsys, e.home.Dir, given), r, 500, want)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -264,8 +287,12 @@ func TestWithoutLinksACheckpointIsCopied(t *testing.T) {
 }
 
 func TestACheckpointOfAnEngineThatIsOpenForReading(t *testing.T) {
+	withEachIndex(t, aCheckpointOfAnEngineThatIsOpenForReading)
+}
+
+func aCheckpointOfAnEngineThatIsOpenForReading(t *testing.T, given map[string]string) {
 	fsys := vfs.NewMem()
-	e := openAt(t, fsys, "/db", lively())
+	e := openAt(t, fsys, "/db", given)
 	want := map[string]string{}
 	churn(t, e, rand.New(rand.NewPCG(9, 10)), 500, want)
 	if err := e.Sync(); err != nil {
@@ -276,16 +303,20 @@ func TestACheckpointOfAnEngineThatIsOpenForReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, fsys := range map[string]vfs.FS{"closed": fsys, "crashed": crashed} {
-		r := openAt(t, fsys, "/db", map[string]string{"read_only": "true"})
+		r := openAt(t, fsys, "/db", readOnly(given))
 		checkpointTo(t, r, "/copy")
-		c := openAt(t, fsys, "/copy", lively())
+		c := openAt(t, fsys, "/copy", given)
 		wantContents(t, name, c, want)
 	}
 }
 
 func TestACheckpointHoldsAPrefixOfEachWriter(t *testing.T) {
+	withEachIndex(t, aCheckpointHoldsAPrefixOfEachWriter)
+}
+
+func aCheckpointHoldsAPrefixOfEachWriter(t *testing.T, given map[string]string) {
 	fsys := vfs.NewMem()
-	e := openAt(t, fsys, "/db", lively())
+	e := openAt(t, fsys, "/db", given)
 	const writers, copies = 3, 8
 	var acknowledged [writers][2]int // puts that returned, before and after a checkpoint
 	var mu sync.Mutex
@@ -315,7 +346,7 @@ func TestACheckpointHoldsAPrefixOfEachWriter(t *testing.T) {
 		mu.Unlock()
 		dir := fmt.Sprintf("/copies/%d", n)
 		checkpointTo(t, e, dir)
-		c := openAt(t, fsys, dir, lively())
+		c := openAt(t, fsys, dir, given)
 		for w := range writers {
 			checkPrefix(t, contents(t, c), w, low[w][0])
 		}
@@ -351,9 +382,13 @@ func checkPrefix(t *testing.T, got map[string]string, w, low int) {
 // A crash at any point leaves a directory that opens with the whole state, or
 // that is no engine's, and the original as it was.
 func TestACrashDuringACheckpointLeavesAllOfItOrNothing(t *testing.T) {
+	withEachIndex(t, aCrashDuringACheckpointLeavesAllOfItOrNothing)
+}
+
+func aCrashDuringACheckpointLeavesAllOfItOrNothing(t *testing.T, given map[string]string) {
 	r := rand.New(rand.NewPCG(11, 12))
 	fsys := vfs.NewMem()
-	e := openAt(t, fsys, "/db", lively())
+	e := openAt(t, fsys, "/db", given)
 	want := map[string]string{}
 	churn(t, e, r, 60, want)
 	settle(t, e)
@@ -378,7 +413,7 @@ func TestACrashDuringACheckpointLeavesAllOfItOrNothing(t *testing.T) {
 	crashes = append(crashes, fsys.Image(vfs.Synced))
 	whole := 0
 	for i, m := range crashes {
-		c, err := open("/copies/copy", map[string]string{"read_only": "true"}, engine.Env{FS: m})
+		c, err := open("/copies/copy", readOnly(given), engine.Env{FS: m})
 		switch {
 		case err == nil:
 			whole++
@@ -386,14 +421,14 @@ func TestACrashDuringACheckpointLeavesAllOfItOrNothing(t *testing.T) {
 			if err := c.Close(); err != nil {
 				t.Fatal(err)
 			}
-			wantContents(t, fmt.Sprintf("crash %d", i), openAt(t, m, "/copies/copy", nil), want)
+			wantContents(t, fmt.Sprintf("crash %d", i), openAt(t, m, "/copies/copy", given), want)
 		case i == len(crashes)-1:
 			t.Errorf("a checkpoint that was done does not survive: %v", err)
 		case !errors.Is(err, engine.ErrNotEngineDir):
 			t.Fatalf("crash %d: %v", i, err)
 		}
 		if i%16 == 0 {
-			wantContents(t, fmt.Sprintf("original, crash %d", i), openAt(t, m, "/db", nil), want)
+			wantContents(t, fmt.Sprintf("original, crash %d", i), openAt(t, m, "/db", given), want)
 		}
 	}
 	if whole < 2 || whole > len(crashes)/2 {

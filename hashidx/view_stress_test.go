@@ -109,9 +109,12 @@ func look(e *store, writers []*cutWriter, r *rand.Rand) error {
 }
 
 func TestEachSnapshotIsACutOfWhatManyWrite(t *testing.T) {
+	withEachIndex(t, eachSnapshotIsACutOfWhatManyWrite)
+}
+
+func eachSnapshotIsACutOfWhatManyWrite(t *testing.T, given map[string]string) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	given := lively()
 	given["gc_garbage"] = "10"
 	given["image_ops"] = "1000"
 	e := openIn(t, vfs.NewMem(), given)

@@ -152,13 +152,14 @@ func (m *viewModel) actions() map[string]func(*rapid.T) {
 	}
 }
 
-func TestSnapshotsStayWhatTheyWere(t *testing.T) {
+func TestSnapshotsStayWhatTheyWere(t *testing.T) { withEachIndex(t, snapshotsStayWhatTheyWere) }
+
+func snapshotsStayWhatTheyWere(t *testing.T, given map[string]string) {
+	given["gc_garbage"] = "10"
 	var moved, undone uint64
 	rapid.Check(t, func(t *rapid.T) {
 		m := &viewModel{t: t, now: map[string]modelled{}}
 		m.clock.Store(1000)
-		given := lively()
-		given["gc_garbage"] = "10"
 		e, err := open("/db", given, engine.Env{FS: vfs.NewMem(), Now: func() time.Time { return time.Unix(0, m.clock.Load()) }})
 		m.must(err)
 		m.e = e.(*store)
@@ -203,7 +204,11 @@ func put(t testing.TB, e *store, key, value string) {
 // What is changed while a scan is at a key, before and behind it, does not
 // show, nor does it come twice.
 func TestAScanOfASnapshotDoesNotSeeWhatIsWrittenMeanwhile(t *testing.T) {
-	e := openIn(t, vfs.NewMem(), smallest())
+	withEachIndex(t, aScanOfASnapshotDoesNotSeeWhatIsWrittenMeanwhile)
+}
+
+func aScanOfASnapshotDoesNotSeeWhatIsWrittenMeanwhile(t *testing.T, given map[string]string) {
+	e := openIn(t, vfs.NewMem(), given)
 	want := map[string]string{}
 	const keys = 5000
 	for i := range keys {
@@ -292,6 +297,15 @@ func TestClosingASnapshotGivesBackFilesAndMemory(t *testing.T) {
 	if after := m.Memory.Off.Or(0); after >= memory {
 		t.Errorf("%d bytes of memory with the snapshot, %d without", memory, after)
 	}
+	wantFreed(t, s)
+}
+
+// wantFreed: a closed index keeps but what it is itself.
+func wantFreed(t *testing.T, s *frozen) {
+	t.Helper()
+	if bytes := s.undo.Load().Bytes(); bytes >= 128<<10 {
+		t.Errorf("undo still has %d bytes", bytes)
+	}
 }
 
 func TestClosingTheEngineEndsItsSnapshots(t *testing.T) {
@@ -322,6 +336,7 @@ func TestClosingTheEngineEndsItsSnapshots(t *testing.T) {
 	if err := <-closing; err != nil {
 		t.Error(err)
 	}
+	wantFreed(t, s)
 	if _, err := s.Get(nil, []byte("key0")); err != engine.ErrClosed { //nolint:errorlint // as it is
 		t.Errorf("get: %v", err)
 	}
