@@ -131,7 +131,11 @@ func (e *store) nameImage(to *manifest.Snapshot) (edit manifest.Edit, added []*s
 			return edit, nil, err
 		}
 	}
+	through := map[manifest.Log]uint32{manifest.Hot: to.Through.Segment(), manifest.Cold: to.ColdThrough.Segment()}
 	for _, s := range e.segments.list() {
+		if s.id > through[s.log] {
+			continue // begun since, maybe not durable, and not in the image
+		}
 		g := e.describe(s, s.hinted)
 		if s.listed {
 			edit.Change = append(edit.Change, g)
