@@ -53,7 +53,7 @@ func (k *keeper) take(ctx context.Context) error {
 	case <-k.turn:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	case <-k.ctx.Done():
 		return engine.ErrClosed
 	}

@@ -123,9 +123,13 @@ func (r *recovery) adopt() error {
 	for _, g := range r.state.Segments {
 		s := e.segments.add(g.Number, g.Log, g.ID, 1<<offsetBits)
 		s.listed = true
+		if g.Expiring > 0 {
+			e.expiring.Store(true) // or it was when the image was made
+		}
 		e.segments.next = max(e.segments.next, g.Number)
 		if g.ID >= r.from(g.Log).Segment() { // its log will tell
 			s.live.Store(g.Live)
+			s.expiring.Store(g.Expiring)
 			s.highest.Store(g.Highest)
 			continue
 		}
@@ -201,13 +205,17 @@ func (r *recovery) loadImage() error {
 }
 
 // giveUpImage makes the manifest name none. The numbers that an unusable image
-// names are given again: it must never be used after all.
+// names are given again: it must never be used after all. How far the logs were
+// durable when it was named stays true.
 func (r *recovery) giveUpImage() error {
-	r.state.Snapshot = manifest.Snapshot{}
+	s := &r.state
+	s.Through = r.through(manifest.Hot)
+	s.ColdThrough = r.through(manifest.Cold)
+	s.Snapshot = manifest.Snapshot{}
 	if r.e.readOnly {
 		return nil
 	}
-	return r.e.manifest.Apply(manifest.Edit{Snapshot: &manifest.Snapshot{}})
+	return r.e.manifest.Apply(manifest.Edit{Snapshot: &s.Snapshot, Through: s.Through, ColdThrough: s.ColdThrough})
 }
 
 func (r *recovery) newIndex() error {

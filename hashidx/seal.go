@@ -112,12 +112,13 @@ func (e *store) listedLive(s *segment) (live, expiring int64) {
 
 // describe is what the manifest is to say of a segment.
 func (e *store) describe(s *segment, hinted bool) manifest.Segment {
+	ops := s.ops.Load() // before frames, which a writer counts first
 	frames := s.bytes.Load()
 	return manifest.Segment{
 		Number: s.number, Log: s.log, ID: s.id, Hinted: hinted,
 		Bytes: s.end.Load(), Frames: frames, Live: min(max(s.live.Load(), 0), frames),
 		Expiring: max(s.expiring.Load(), 0), Expires: s.expires.Load(),
-		Ops: uint64(s.ops.Load()), Highest: s.highest.Load(),
+		Ops: uint64(ops), Highest: s.highest.Load(),
 	}
 }
 
