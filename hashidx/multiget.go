@@ -45,7 +45,6 @@ type group struct {
 // A lead is what is in memory from the frame of a candidate on.
 type lead struct {
 	bytes     []byte // nil if nothing is
-	first     byte   // of bytes
 	unchecked bool   // the checksum was not compared
 }
 
@@ -115,10 +114,12 @@ func (e *store) recallGroup(g *group, keys [][]byte, out []engine.Value) error {
 func (e *store) follow(place uint64) lead {
 	seg, off := e.segments.at(place)
 	if p := e.tail.find(seg, off); p != nil {
-		return lead{p, p[0], false}
+		prefetch(&p[0])
+		return lead{p, false}
 	}
 	if p := seg.mapped(off); p != nil {
-		return lead{p, p[0], true}
+		prefetch(&p[0])
+		return lead{p, true}
 	}
 	return lead{}
 }

@@ -111,6 +111,7 @@ var errElsewhere = errors.New("not in memory")
 func (e *store) recall(place uint64) (op record.Op, err error) {
 	seg, off := e.segments.at(place)
 	if p := e.tail.find(seg, off); p != nil {
+		prefetch(&p[0])
 		op, _, err = record.Split(p)
 		return op, err
 	}
@@ -119,6 +120,7 @@ func (e *store) recall(place uint64) (op record.Op, err error) {
 		return op, err
 	}
 	if p := e.records.get(seg, off); p != nil {
+		prefetch(&p[0])
 		op, _, err = record.Split(p)
 		return op, err
 	}

@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package hashidx
+
+// prefetch does nothing.
+func prefetch(*byte) {}
