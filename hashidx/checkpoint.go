@@ -77,6 +77,9 @@ func (c *checkpoint) perform() error {
 	if err := c.makeDirs(); err != nil {
 		return err
 	}
+	if err := c.sync(); err != nil { // so that little is left to be synced
+		return err
+	}
 	// So those of late stay, too.
 	defer c.e.pinFiles()()
 	if err := c.collect(); err != nil {
@@ -186,12 +189,25 @@ func (c *checkpoint) linkImage() error {
 // read makes what was acknowledged durable, and takes what the manifest says.
 func (c *checkpoint) read() (err error) {
 	e := c.e
-	if e.readOnly {
-		c.state, err = manifest.Read(e.counting, e.home.Dir)
-		if errors.Is(err, fs.ErrNotExist) { // of an empty engine
-			return fmt.Errorf("%w: %s is open for reading, and was never written", engine.ErrUnsupported, e.home.Dir)
-		}
+	if err := c.sync(); err != nil {
 		return err
+	}
+	if !e.readOnly {
+		c.state = e.manifest.State()
+		return nil
+	}
+	c.state, err = manifest.Read(e.counting, e.home.Dir)
+	if errors.Is(err, fs.ErrNotExist) { // of an empty engine
+		return fmt.Errorf("%w: %s is open for reading, and was never written", engine.ErrUnsupported, e.home.Dir)
+	}
+	return err
+}
+
+// sync makes durable what was acknowledged.
+func (c *checkpoint) sync() error {
+	e := c.e
+	if e.readOnly {
+		return nil
 	}
 	if err := e.writable(); err != nil {
 		return err
@@ -205,7 +221,6 @@ func (c *checkpoint) read() (err error) {
 			return e.fail("sync the log", err)
 		}
 	}
-	c.state = e.manifest.State()
 	return nil
 }
 

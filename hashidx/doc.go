@@ -15,7 +15,7 @@
 //   - write.go: Put, Delete, PutTTL, Sync, what a failure does
 //   - batch.go: Apply, and how readers see it whole
 //   - read.go: Get; multiget.go; scan.go
-//   - tail.go, cache.go, io.go: where an op's bytes come from
+//   - tail.go, cache.go, io.go: where an op's bytes come from; prefetch*
 //   - segments.go: places, files of the logs; notes.go: what is in them
 //   - keeper.go: the goroutine in the background, Settle; seal.go: hints;
 //     image.go: images of the index
@@ -45,9 +45,13 @@
 // Pin the epoch; for each place that the index has for the hash, look at the
 // op there and compare keys. An op lies in the tail's pages, in the record
 // cache, in a mapping, or is read from its file with one read, and its checksum
-// is compared. The value is copied to dst. An expired op is no op. Two keys
-// rarely share what the index keeps of a hash, so that absent keys need no
-// reads.
+// is compared; what was read so is given to the cache. The value is copied to
+// dst. An expired op is no op. Two keys rarely share what the index keeps of a
+// hash, so that absent keys need no reads.
+//
+// A Get ends its pin before it reads a file: see store.load. MultiGet goes the
+// same way with many keys at a time, step by step, so that the processor waits
+// for their memory together.
 //
 // # Places and sequences
 //
@@ -120,13 +124,15 @@
 //
 // # Locks
 //
-// In this order: closing; scans (held by Scan, taken for ever by Close);
+// In this order: closing; scans (held by Scan, tried by who gives the record
+// cache something, taken for ever by Close);
 // keeper.turn (who does the work of the background); maintenance (files come to
 // be or cease); the index's locks, several in the order of index.LockOrder;
-// then segments.mu, segment.opening, notes.mu or tail.mu, and the log's own.
-// tail.mu may be held while the log writes. Readers take none of them, but
-// segment.opening once per file; they wait while a batch with a key of the same
-// lock changes the index, which is memory only.
+// then segments.mu, segment.opening, notes.mu, views.mu, frozen.making and the
+// locks of its undo, or tail.mu, and the log's own. tail.mu may be held while
+// the log writes. Readers take none of them, but segment.opening once per file;
+// they wait while a batch with a key of the same lock changes the index, which
+// is memory only.
 //
 // # Epochs
 //

@@ -39,8 +39,7 @@ type frozen struct {
 type views struct {
 	open atomic.Pointer[[]*frozen] // nil if there are none
 
-	mu    sync.Mutex // guards changes of open
-	ended bool       // the engine is closed: nothing is left to free
+	mu sync.Mutex // guards changes of open
 }
 
 // NewSnapshot implements engine.Snapshotter. Writers wait for as long as it
@@ -74,6 +73,8 @@ func (t *views) add(v *frozen) {
 }
 
 func (t *views) remove(v *frozen) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	all := slices.DeleteFunc(slices.Clone(*t.open.Load()), func(o *frozen) bool { return o == v })
 	if len(all) == 0 {
 		t.open.Store(nil)
@@ -82,18 +83,18 @@ func (t *views) remove(v *frozen) {
 	t.open.Store(&all)
 }
 
-// Close implements engine.Snapshot.
+// Close implements engine.Snapshot. While the engine closes it leaves the rest
+// to that.
 func (v *frozen) Close() error {
 	if v.closed.Swap(true) {
 		return nil
 	}
-	e, t := v.e, &v.e.views
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ended {
+	e := v.e
+	if !e.scans.TryRLock() { // only the engine's Close locks it
 		return nil
 	}
-	t.remove(v)
+	defer e.scans.RUnlock()
+	e.views.remove(v)
 	v.release()
 	// Who has seen it open, or in the list, is pinned.
 	e.domain.Retire(0, func() { v.free() })
@@ -109,12 +110,9 @@ func (v *frozen) free() error {
 	return nil
 }
 
-// free frees what snapshots have that were not closed. Nobody uses them, and
-// nothing is pinned any more, but they may yet be closed.
+// free frees what snapshots have that were not closed before the engine. Nobody
+// uses them.
 func (t *views) free() (err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.ended = true
 	if all := t.open.Swap(nil); all != nil {
 		for _, v := range *all {
 			err = errors.Join(err, v.free())
