@@ -14,7 +14,7 @@ func storyKeys() []string { return append(twinKeys(), "x", "y") }
 func TestAnyHistoryWithGCAnswersAsAMapDoes(t *testing.T) {
 	drops := uint64(0)
 	rapid.Check(t, func(t *rapid.T) {
-		r := newGCRig(t)
+		r := newGCRigOn(t, rapid.SampledFrom([]string{indexMemory, indexMemory, indexDisk}).Draw(t, "index"))
 		defer func() { r.e.Close() }()
 		key := rapid.SampledFrom(storyKeys())
 		for i := range rapid.IntRange(20, 60).Draw(t, "steps") {
@@ -34,7 +34,7 @@ func TestAnyHistoryWithGCAnswersAsAMapDoes(t *testing.T) {
 				r.batch(rapid.SliceOfN(key, 1, 5).Draw(t, "keys")...)
 			case 6:
 				what = "wait"
-				r.now = r.now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "pass")) * time.Second)
+				r.pass(time.Duration(rapid.IntRange(0, 20).Draw(t, "pass")) * time.Second)
 			case 7, 8:
 				what = "rotate"
 				r.rotate()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,9 +38,10 @@ type gcRig struct {
 	t     fataler
 	fsys  *vfs.Mem
 	e     *store
-	now   time.Time
+	clock atomic.Int64 // nanoseconds since 1970
 	want  map[string]pledge
-	count int // of values
+	count int    // of values
+	index string // the setting
 }
 
 // A pledge is a value, and when it ceases to be.
@@ -48,9 +50,12 @@ type pledge struct {
 	expire time.Time // zero: never
 }
 
-func newGCRig(t fataler) *gcRig {
+func newGCRig(t fataler) *gcRig { return newGCRigOn(t, indexMemory) }
+
+func newGCRigOn(t fataler, index string) *gcRig {
 	t.Helper()
-	r := &gcRig{t: t, fsys: vfs.NewMem(), now: time.Unix(1000, 0), want: map[string]pledge{}}
+	r := &gcRig{t: t, fsys: vfs.NewMem(), want: map[string]pledge{}, index: index}
+	r.pass(1000 * time.Second)
 	r.open()
 	r.ok(r.e.Close())
 	// The hash gets the seed of the twins: there are no keys yet.
@@ -61,6 +66,9 @@ func newGCRig(t fataler) *gcRig {
 	r.open()
 	return r
 }
+
+func (r *gcRig) now() time.Time       { return time.Unix(0, r.clock.Load()) }
+func (r *gcRig) pass(d time.Duration) { r.clock.Add(int64(d)) }
 
 func (r *gcRig) ok(err error) {
 	r.t.Helper()
@@ -73,9 +81,10 @@ func (r *gcRig) open() {
 	r.t.Helper()
 	given := map[string]string{
 		"segment_bytes": "8k", "cache_bytes": "64k", "tail_bytes": "16k", "gc": "off", "durability": "buffered",
+		"index": r.index, "index_front_bytes": "64k",
 	}
 
-	e, err := open("/db", given, engine.Env{FS: r.fsys, Now: func() time.Time { return r.now }})
+	e, err := open("/db", given, engine.Env{FS: r.fsys, Now: r.now})
 	r.ok(err)
 	r.e = e.(*store)
 }
@@ -94,7 +103,7 @@ func (r *gcRig) put(key string) {
 
 func (r *gcRig) putTTL(key string, ttl time.Duration) {
 	r.t.Helper()
-	v, at := r.value(), r.now.Add(ttl)
+	v, at := r.value(), r.now().Add(ttl)
 	r.ok(r.e.PutTTL([]byte(key), []byte(v), at, engine.Default))
 	r.want[key] = pledge{v, at}
 }
@@ -127,7 +136,7 @@ func (r *gcRig) check(what string) {
 	r.t.Helper()
 	live := map[string]string{}
 	for key, p := range r.want {
-		if p.expire.IsZero() || r.now.Before(p.expire) {
+		if p.expire.IsZero() || r.now().Before(p.expire) {
 			live[key] = p.value
 		}
 	}
@@ -296,7 +305,7 @@ func (r *gcRig) run(script string) {
 		case word == "|":
 			r.rotate()
 		case word == "wait":
-			r.now = r.now.Add(11 * time.Second)
+			r.pass(11 * time.Second)
 		case word == "image":
 			r.image()
 		case word[0] == '+':

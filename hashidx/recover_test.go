@@ -80,7 +80,7 @@ func doRandomly(t *testing.T, r *gcRig, random *rand.Rand, n int) {
 		case 0:
 			err = r.e.Delete([]byte(key), engine.Default)
 		case 1, 2:
-			err = r.e.PutTTL([]byte(key), value, r.now.Add(time.Hour), engine.Default)
+			err = r.e.PutTTL([]byte(key), value, r.e.now().Add(time.Hour), engine.Default)
 		default:
 			err = r.e.Put([]byte(key), value, engine.Default)
 		}
