@@ -108,6 +108,7 @@ var mutants = []struct{ broken, clause string }{
 	{"shows iterators the past", "a new iterator sees every write before it"},
 	{"lets a snapshot move", "a snapshot is frozen"},
 	{"scans the engine for a snapshot", "a snapshot scans what it froze"},
+	{"walks a snapshot live", "a snapshot stays while it is scanned"},
 	{"drops dst of a snapshot", "a snapshot answers Get as an engine does"},
 	{"reads closed snapshots", "closing a snapshot is idempotent and ends it"},
 

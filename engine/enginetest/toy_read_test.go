@@ -204,7 +204,11 @@ func (s *toySnapshot) NewIter(o engine.IterOptions) (engine.Iterator, error) {
 	if s.e.is("scans the engine for a snapshot") {
 		return s.e.NewIter(o)
 	}
-	return s.e.iter(s.o.pairs, o), nil
+	it := s.e.iter(s.o.pairs, o)
+	if s.e.is("walks a snapshot live") {
+		it.live = s.e
+	}
+	return it, nil
 }
 
 func (s *toySnapshot) Close() error {

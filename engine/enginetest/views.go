@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,7 @@ func viewClauses() []clause {
 		{name: "a new iterator sees every write before it", needs: ordered, run: iteratorSeesWrites},
 		{name: "a snapshot is frozen", needs: snapshots, run: snapshotIsFrozen},
 		{name: "a snapshot scans what it froze", needs: snapshots, run: snapshotScans},
+		{name: "a snapshot stays while it is scanned", needs: snapshots, run: snapshotStaysWhileScanned},
 		{name: "a snapshot answers Get as an engine does", needs: snapshots, run: snapshotGets},
 		{name: "closing a snapshot is idempotent and ends it", needs: snapshots, run: closedSnapshot},
 	}
@@ -178,6 +180,38 @@ func snapshotScans(b *rig) {
 		b.Fatalf("a snapshot of an unordered engine is no UnorderedScanner")
 	}
 	b.same("snapshot", scanned(b, scanner), bdfh)
+}
+
+// snapshotStaysWhileScanned writes between the steps of a scan, before and
+// behind where it is.
+func snapshotStaysWhileScanned(b *rig) {
+	e := b.open()
+	want := e.fill(awkward())
+	s := e.snapshot()
+	var got []pair
+	write := func() {
+		n := len(got)
+		e.put(want[n*7%len(want)].key, "changed")
+		e.remove(want[n*11%len(want)].key)
+		e.put(fmt.Sprintf("new%03d", n*37%1000), "new")
+	}
+	if b.caps.Ordered {
+		it := newIter(b, s.(engine.Scanner), engine.IterOptions{})
+		for ok := it.First(); ok; ok = it.Next() {
+			got = append(got, current(b, it))
+			write()
+		}
+		b.ok(it.Err(), "iterator")
+		b.ok(it.Close(), "close")
+	} else {
+		err := s.(engine.UnorderedScanner).Scan(context.Background(), func(key, value []byte) error {
+			got = append(got, pair{string(key), string(value)})
+			write()
+			return nil
+		})
+		b.ok(err, "scan")
+	}
+	b.same("snapshot", sorted(got), want)
 }
 
 func snapshotGets(b *rig) {
