@@ -1,6 +1,9 @@
 package hashidx
 
 import (
+	"math/rand/v2"
+	"sync/atomic"
+
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/cache"
 	"github.com/kvbench/kvbench/engine/epoch"
@@ -21,6 +24,16 @@ const (
 	// frameShare: a frame that takes more than one in so many bytes of the
 	// record cache is not kept.
 	frameShare = 64
+
+	// frameCost is what the cache takes for a frame beside its bytes, roughly.
+	frameCost = 100
+
+	// admitShare: once the cache is full, one in so many frames that were read
+	// is kept. Keeping one costs more than reading it from the page cache, and
+	// what is worth it comes again. Measured with a cache for a sixth of a
+	// million keys: as many hits, for 0.7 us less per miss. Direct reads cost
+	// far more: then all are kept.
+	admitShare = 2
 
 	minTailBytes = 16 << 10
 
@@ -57,17 +70,36 @@ func (s *settings) recordBytes() int64 {
 type records struct {
 	cache *cache.Cache // nil: nothing is kept
 	most  int          // bytes of the longest frame that is kept
+	share uint32       // admitShare, or 1
+	room  atomic.Int64 // bytes that were never used
 }
 
-func newRecords(d *epoch.Domain, s *settings) (records, error) {
+func (r *records) open(d *epoch.Domain, s *settings) (err error) {
 	n := s.recordBytes()
 	if n == 0 {
-		return records{}, nil
+		return nil
 	}
-	c, err := cache.New(cache.Options{
+	r.most, r.share = int(n/frameShare), admitShare
+	if s.IO == ioDirect {
+		r.share = 1
+	}
+	r.room.Store(n)
+	r.cache, err = cache.New(cache.Options{
 		Bytes: n, Policy: s.CachePolicy, HugePages: s.huge(n), Domain: d,
 	})
-	return records{c, int(n / frameShare)}, err
+	return err
+}
+
+// admits decides whether to keep a frame of n bytes.
+func (r *records) admits(n int) bool {
+	if r.cache == nil || n > r.most {
+		return false
+	}
+	if r.share > 1 && r.room.Load() <= 0 {
+		return rand.Uint32N(r.share) == 0
+	}
+	r.room.Add(-int64(n + frameCost))
+	return true
 }
 
 // get returns the frame at an offset of a segment, if it is kept. It is valid
@@ -123,7 +155,7 @@ func (r *records) metrics(m *engine.CacheMetrics) (bytes uint64) {
 // not pinned, so that what the frame displaces can be freed.
 func (e *store) remember(seg *segment, off int64, s *scratch) {
 	r := &e.records
-	if r.cache == nil || len(s.frame) > r.most {
+	if !r.admits(len(s.frame)) {
 		return
 	}
 	// Close waits for scans before it frees the cache.

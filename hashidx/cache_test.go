@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/epoch"
 	"github.com/kvbench/kvbench/engine/vfs"
 )
 
@@ -214,5 +215,35 @@ func TestNothingIsKeptOfARemovedSegment(t *testing.T) {
 		if there := e.records.get(seg, off) != nil; there != (seg != removed) {
 			t.Errorf("key%d in %s is kept: %v", i, seg.path, there)
 		}
+	}
+}
+
+func TestAFullCacheKeepsSomeOfWhatIsRead(t *testing.T) {
+	for mode, want := range map[string][2]int{ioPread: {3000, 7000}, ioDirect: {10000, 10000}} {
+		var r records
+		s := settings{CacheBytes: 1 << 20, IO: mode, CachePolicy: "s3fifo", RecordCache: cacheOn}
+		d := epoch.NewDomain()
+		if err := r.open(d, &s); err != nil {
+			t.Fatal(err)
+		}
+		for i := range s.recordBytes() / (1000 + frameCost) {
+			if !r.admits(1000) {
+				t.Fatalf("io=%s: frame %d is not kept though there is room", mode, i)
+			}
+		}
+		r.admits(1000)
+		kept := 0
+		for range 10000 {
+			if r.admits(1000) {
+				kept++
+			}
+		}
+		if kept < want[0] || kept > want[1] {
+			t.Errorf("io=%s: %d of 10000 frames are kept, want %v", mode, kept, want)
+		}
+		if err := r.close(); err != nil {
+			t.Fatal(err)
+		}
+		d.Close()
 	}
 }

@@ -112,7 +112,7 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 
 // begin makes what can fail.
 func (e *store) begin() (err error) {
-	if e.records, err = newRecords(e.domain, &e.settings); err != nil {
+	if err := e.records.open(e.domain, &e.settings); err != nil {
 		return err
 	}
 	if err := e.checkIO(); err != nil {
