@@ -71,33 +71,32 @@ func (f *filters) forget(s *segment) {
 	}
 }
 
-// filter returns the filter of a sealed segment; nil if there is none to use.
-func (e *store) filter(s *segment) (*hint.Filter, error) {
+// filter returns the filter of a sealed segment; nil if it cannot be read.
+func (e *store) filter(s *segment) *hint.Filter {
 	all := &e.gc.filters
 	if f := all.sealed[s]; f != nil {
-		return f, nil
+		return f
 	}
-	r, err := hint.Open(e.counting, e.home.Path(hintDir), s.hintSegment())
+	f, err := e.readFilter(s)
 	if err != nil {
-		return nil, unlessUnusable(err)
-	}
-	f, err := r.Filter()
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, unlessUnusable(err)
+		e.env.Log.Warn("tombstones stay, a hint cannot be read", "segment", s.path, "error", err)
+		return nil
 	}
 	delete(all.cold, s)
 	if all.bytes+f.Bytes() <= filterBudget {
 		all.sealed[s] = f
 		all.bytes += f.Bytes()
 	}
-	return f, nil
+	return f
 }
 
-func unlessUnusable(err error) error {
-	if errors.Is(err, hint.ErrUnusable) {
-		return nil
+func (e *store) readFilter(s *segment) (*hint.Filter, error) {
+	r, err := hint.Open(e.counting, e.home.Path(hintDir), s.hintSegment())
+	if err != nil {
+		return nil, err
 	}
-	return err
+	f, err := r.Filter()
+	return f, errors.Join(err, r.Close())
 }
 
 // older says what a segment may hold that a tombstone of another one hides.
@@ -108,35 +107,32 @@ func anythingOlder(_, _ uint64) bool { return true }
 
 // olderIn returns what is known of a segment, for tombstones with sequences up
 // to highest, all of which are from sealed segments of hot/.
-func (e *store) olderIn(s *segment, highest uint64) (older, error) {
+func (e *store) olderIn(s *segment, highest uint64) older {
 	if s.log == manifest.Hot && sequenceOf(s.id, 0) > highest {
 		// So are all that are not sealed: an op comes to cold/, or is a victim,
 		// once its segment is sealed, and those before are sealed then.
-		return nothingOlder, nil
+		return nothingOlder
 	}
 	if !s.hinted {
 		if f := e.gc.filters.cold[s]; f != nil {
-			return f.mayHold, nil
+			return f.mayHold
 		}
 		if s.log == manifest.Cold && s.ops.Load() == 0 {
-			return nothingOlder, nil
+			return nothingOlder
 		}
-		return anythingOlder, nil
+		return anythingOlder
 	}
-	f, err := e.filter(s)
-	if err != nil {
-		return nil, err
-	}
+	f := e.filter(s)
 	if f == nil {
-		return anythingOlder, nil
+		return anythingOlder
 	}
-	return f.MayHold, nil
+	return f.MayHold
 }
 
 // keepTombstones marks the tombstones of a victim, and what may become one by
 // expiring, that some other segment makes necessary: it may hold an older op
 // of the same code.
-func (e *store) keepTombstones(v *victim) error {
+func (e *store) keepTombstones(v *victim) {
 	var open []int // tasks that nothing speaks for yet
 	highest := uint64(0)
 	for i := range v.tasks {
@@ -151,10 +147,7 @@ func (e *store) keepTombstones(v *victim) error {
 		if s == v.segment || len(open) == 0 {
 			continue
 		}
-		holds, err := e.olderIn(s, highest)
-		if err != nil {
-			return err
-		}
+		holds := e.olderIn(s, highest)
 		open = slices.DeleteFunc(open, func(i int) bool {
 			t := &v.tasks[i]
 			if !holds(t.hash, t.sequence) {
@@ -164,5 +157,4 @@ func (e *store) keepTombstones(v *victim) error {
 			return true
 		})
 	}
-	return nil
 }

@@ -58,9 +58,7 @@ func (e *store) survey(ctx context.Context, s *segment) (*victim, error) {
 	if err := e.eachOpOf(ctx, s, func(ops []hint.Op) error { return e.choose(v, ops) }); err != nil {
 		return nil, err
 	}
-	if err := e.keepTombstones(v); err != nil {
-		return nil, err
-	}
+	e.keepTombstones(v)
 	v.count()
 	s.kept.Store(looks.frames - looks.live + looks.expired - v.gain)
 	s.surveyed.Store(e.gc.drops)
@@ -135,28 +133,31 @@ type damageError struct{ error }
 func (d damageError) Unwrap() error { return d.error }
 
 // eachOpOf calls f with all ops of a sealed segment: from its hint, or from its
-// records where that is not usable.
+// records where that cannot be used.
 func (e *store) eachOpOf(ctx context.Context, s *segment, f func([]hint.Op) error) error {
-	if s.hinted {
-		done := 0 // ops
-		err := e.eachHinted(ctx, s, func(ops []hint.Op) error { done += len(ops); return f(ops) })
-		if err == nil || !errors.Is(err, hint.ErrUnusable) {
-			return err
-		}
-		e.env.Log.Warn("read the segment instead of its hint", "segment", s.path, "error", err)
-		return e.eachScanned(ctx, s, done, f)
+	if !s.hinted {
+		return e.eachScanned(ctx, s, 0, f)
 	}
-	return e.eachScanned(ctx, s, 0, f)
+	done := 0 // ops
+	var failed error
+	err := e.eachHinted(s, func(ops []hint.Op) error {
+		done += len(ops)
+		failed = errors.Join(f(ops), ctx.Err())
+		return failed
+	})
+	if err == nil || failed != nil {
+		return failed
+	}
+	e.env.Log.Warn("read the segment instead of its hint", "segment", s.path, "error", err)
+	return e.eachScanned(ctx, s, done, f)
 }
 
-func (e *store) eachHinted(ctx context.Context, s *segment, f func([]hint.Op) error) error {
+func (e *store) eachHinted(s *segment, f func([]hint.Op) error) error {
 	r, err := hint.Open(e.counting, e.home.Path(hintDir), s.hintSegment())
 	if err != nil {
 		return err
 	}
-	err = r.EachIn(&e.gc.buffer, func(ops []hint.Op) error {
-		return errors.Join(f(ops), ctx.Err())
-	})
+	err = r.EachIn(&e.gc.buffer, f)
 	return errors.Join(err, r.Close())
 }
 
