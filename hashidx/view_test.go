@@ -11,6 +11,7 @@ import (
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/hashidx/manifest"
 	"pgregory.net/rapid"
 )
 
@@ -28,6 +29,10 @@ type viewModel struct {
 	clock atomic.Int64
 	now   map[string]modelled
 	open  []modelledView
+
+	fsys   *vfs.Mem
+	given  map[string]string
+	copies int
 }
 
 type modelledView struct {
@@ -37,7 +42,13 @@ type modelledView struct {
 
 const modelKeys = 60
 
-func modelKey(i int) string { return fmt.Sprintf("key%02d", i) }
+// modelKey is one of the keys. Of the first, two by two have one code.
+func modelKey(i int) string {
+	if twins := twinKeys(); i < len(twins) {
+		return twins[i]
+	}
+	return fmt.Sprintf("key%02d", i)
+}
 
 func (m *viewModel) key() string { return modelKey(rapid.IntRange(0, modelKeys-1).Draw(m.t, "key")) }
 
@@ -118,10 +129,28 @@ func (m *viewModel) batch(t *rapid.T) {
 	m.must(m.e.Apply(&b, engine.Buffered))
 }
 
+func (m *viewModel) openIn(dir string) *store {
+	m.t.Helper()
+	e, err := open(dir, m.given, engine.Env{FS: m.fsys, Now: func() time.Time { return time.Unix(0, m.clock.Load()) }})
+	m.must(err)
+	return e.(*store)
+}
+
+// copy makes a checkpoint and compares it.
+func (m *viewModel) copy(*rapid.T) {
+	m.copies++
+	dir := fmt.Sprintf("/copies/%d", m.copies)
+	m.must(m.e.Checkpoint(dir))
+	e := m.openIn(dir)
+	defer e.Close()
+	m.check(modelledView{e, m.now})
+}
+
 func (m *viewModel) actions() map[string]func(*rapid.T) {
 	ctx := context.Background()
 	return map[string]func(*rapid.T){
 		"put": m.put, "put more": m.put, "put expiring": m.putExpiring, "delete": m.remove, "batch": m.batch,
+		"copy":    m.copy,
 		"wait":    func(*rapid.T) { m.clock.Add(2) },
 		"rotate":  func(*rapid.T) { m.must(m.e.hot.Rotate(ctx)) },
 		"settle":  func(*rapid.T) { m.must(m.e.Settle(ctx)) },
@@ -158,11 +187,14 @@ func snapshotsStayWhatTheyWere(t *testing.T, given map[string]string) {
 	given["gc_garbage"] = "10"
 	var moved, undone uint64
 	rapid.Check(t, func(t *rapid.T) {
-		m := &viewModel{t: t, now: map[string]modelled{}}
+		m := &viewModel{t: t, now: map[string]modelled{}, fsys: vfs.NewMem(), given: given}
 		m.clock.Store(1000)
-		e, err := open("/db", given, engine.Env{FS: vfs.NewMem(), Now: func() time.Time { return time.Unix(0, m.clock.Load()) }})
+		m.must(m.fsys.MkdirAll("/db"))
+		m.must(engine.WriteMarker(m.fsys, "/db", marker()))
+		seeded, err := manifest.Create(m.fsys, "/db", twinSeed)
 		m.must(err)
-		m.e = e.(*store)
+		m.must(seeded.Close())
+		m.e = m.openIn("/db")
 		t.Repeat(m.actions())
 		for _, v := range m.open {
 			m.check(v)
@@ -171,7 +203,7 @@ func snapshotsStayWhatTheyWere(t *testing.T, given map[string]string) {
 			}
 		}
 		moved += m.e.gc.copies.Load()
-		m.must(e.Close())
+		m.must(m.e.Close())
 		for _, v := range m.open {
 			if _, err := v.snapshot.Get(nil, []byte("k")); err != engine.ErrClosed { //nolint:errorlint // as it is
 				t.Fatalf("get after the engine's close: %v", err)
