@@ -91,6 +91,9 @@ func (c *copier) slice() error {
 		}
 	}
 	for i := range c.moves {
+		if i%touchOps == 0 {
+			c.touchMoves(c.moves[i:])
+		}
 		if err := c.perform(&c.moves[i]); err != nil {
 			return err
 		}
@@ -106,6 +109,9 @@ func (c *copier) nextRun() []task {
 	g := c.e.domain.Pin()
 	defer g.Unpin()
 	for total < len(tasks) {
+		if total%touchOps == 0 {
+			c.touchTasks(tasks[total:])
+		}
 		t := &tasks[total]
 		if !c.wanted(t) {
 			total++
@@ -125,6 +131,28 @@ func (c *copier) nextRun() []task {
 	}
 	c.v.tasks = tasks[total:]
 	return tasks[:n]
+}
+
+// touchTasks brings what the index has for the next tasks into the processor's
+// cache, and touchMoves for the next moves. The caller of touchTasks is pinned.
+func (c *copier) touchTasks(next []task) {
+	var hashes [touchOps]uint64
+	n := min(touchOps, len(next))
+	for i := range next[:n] {
+		hashes[i] = next[i].hash
+	}
+	c.e.index.Touch(hashes[:n])
+}
+
+func (c *copier) touchMoves(next []move) {
+	var hashes [touchOps]uint64
+	n := min(touchOps, len(next))
+	for i := range next[:n] {
+		hashes[i] = next[i].task.hash
+	}
+	g := c.e.domain.Pin()
+	c.e.index.Touch(hashes[:n])
+	g.Unpin()
 }
 
 // wanted reports whether a task has to be read. The caller is pinned.
