@@ -42,6 +42,8 @@ type gcRig struct {
 	want  map[string]pledge
 	count int    // of values
 	index string // the setting
+
+	faults *vfs.Fault // over fsys, if not nil
 }
 
 // A pledge is a value, and when it ceases to be.
@@ -84,7 +86,11 @@ func (r *gcRig) open() {
 		"index": r.index, "index_front_bytes": "64k",
 	}
 
-	e, err := open("/db", given, engine.Env{FS: r.fsys, Now: r.now})
+	var files vfs.FS = r.fsys
+	if r.faults != nil {
+		files = r.faults
+	}
+	e, err := open("/db", given, engine.Env{FS: files, Now: r.now})
 	r.ok(err)
 	r.e = e.(*store)
 }
