@@ -61,16 +61,15 @@ type checkpoint struct {
 	dir     string
 	parents []string       // in which there is a new name
 	state   manifest.State // that it is to have
-	rest    []piece
-	late    []string // names of files that could not be linked
-	marked  bool     // or may be
+	rest    []piece        // to be copied
+	image   vfs.File       // likewise, if not nil
+	marked  bool           // or may be
 }
 
-// A piece is the beginning of a file, to be copied. It is not written any more.
+// A piece is the beginning of a file of a segment. It is not written any more.
 type piece struct {
 	name  string // in the directory
-	file  vfs.File
-	bytes int64
+	bytes int64  // all there are, if below 0
 }
 
 func (c *checkpoint) perform() error {
@@ -80,18 +79,18 @@ func (c *checkpoint) perform() error {
 	if err := c.sync(); err != nil { // so that little is left to be synced
 		return err
 	}
-	// So those of late stay, too.
+	// What is copied late stays so long, whatever becomes of its segment.
 	defer c.e.pinFiles()()
 	if err := c.collect(); err != nil {
 		return err
 	}
 	for _, p := range c.rest {
-		if err := c.copy(p); err != nil {
+		if err := c.copyPiece(p); err != nil {
 			return err
 		}
 	}
-	for _, name := range c.late {
-		if err := c.copyAll(name); err != nil {
+	if c.image != nil {
+		if err := c.copy(filepath.Join(imageDir, c.state.Snapshot.Name), c.image, -1); err != nil {
 			return err
 		}
 	}
@@ -99,11 +98,11 @@ func (c *checkpoint) perform() error {
 }
 
 // end closes what is open.
-func (c *checkpoint) end() (err error) {
-	for _, p := range c.rest {
-		err = errors.Join(err, p.file.Close())
+func (c *checkpoint) end() error {
+	if c.image != nil {
+		return c.image.Close()
 	}
-	return err
+	return nil
 }
 
 // makeDirs makes the directories.
@@ -132,7 +131,7 @@ func checkpointDirs() []string {
 	return []string{manifest.Hot.String(), manifest.Cold.String(), hintDir, imageDir}
 }
 
-// collect gives all that does not change a second name, and opens the rest.
+// collect gives all that does not change a second name, and lists the rest.
 // Nothing ceases to be meanwhile.
 func (c *checkpoint) collect() error {
 	e := c.e
@@ -142,9 +141,7 @@ func (c *checkpoint) collect() error {
 		return err
 	}
 	for _, log := range []manifest.Log{manifest.Hot, manifest.Cold} {
-		if err := c.openTail(log); err != nil {
-			return err
-		}
+		c.listTail(log)
 	}
 	for _, g := range c.state.Segments {
 		if g.ID >= from(&c.state, g.Log).Segment() {
@@ -176,13 +173,8 @@ func (c *checkpoint) linkImage() error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	f, err := c.e.counting.Open(c.e.home.Path(name)) // another one may take its place
-	if err != nil {
-		return err
-	}
-	c.rest = append(c.rest, piece{name, f, 0})
-	size, err := f.Size()
-	c.rest[len(c.rest)-1].bytes = size
+	// Another one may take its place.
+	c.image, err = c.e.counting.Open(c.e.home.Path(name))
 	return err
 }
 
@@ -232,11 +224,11 @@ func from(s *manifest.State, log manifest.Log) wal.LSN {
 	return s.From
 }
 
-// openTail opens the segments of a log that recovery opens for writing.
-func (c *checkpoint) openTail(log manifest.Log) error {
+// listTail lists the segments of a log that recovery opens for writing.
+func (c *checkpoint) listTail(log manifest.Log) {
 	l := c.e.log(log)
 	if l == nil {
-		return nil
+		return
 	}
 	end := l.Durable()
 	if c.e.readOnly {
@@ -250,20 +242,8 @@ func (c *checkpoint) openTail(log manifest.Log) error {
 		if g.ID == end.Segment() {
 			bytes = end.Offset()
 		}
-		if err := c.open(log.String(), filepath.Base(g.Path), bytes); err != nil {
-			return err
-		}
+		c.rest = append(c.rest, piece{filepath.Join(log.String(), filepath.Base(g.Path)), bytes})
 	}
-	return nil
-}
-
-func (c *checkpoint) open(dir, name string, bytes int64) error {
-	f, err := c.e.counting.Open(c.e.home.Path(filepath.Join(dir, name)))
-	if err != nil {
-		return err
-	}
-	c.rest = append(c.rest, piece{filepath.Join(dir, name), f, bytes})
-	return nil
 }
 
 // link gives a file of a segment a second name, or leaves it to be copied.
@@ -271,41 +251,44 @@ func (c *checkpoint) link(dir, name string) error {
 	name = filepath.Join(dir, name)
 	err := c.e.counting.Link(c.e.home.Path(name), filepath.Join(c.dir, name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		c.late = append(c.late, name)
+		c.rest = append(c.rest, piece{name, -1})
 		return nil
 	}
 	return err
 }
 
-// copyAll copies a file.
-func (c *checkpoint) copyAll(name string) error {
-	f, err := c.e.counting.Open(c.e.home.Path(name))
+// copyPiece copies a piece.
+func (c *checkpoint) copyPiece(p piece) error {
+	f, err := c.e.counting.Open(c.e.home.Path(p.name))
 	if err != nil {
 		return err
 	}
-	size, err := f.Size()
-	if err == nil {
-		err = c.copy(piece{name, f, size})
-	}
-	return errors.Join(err, f.Close())
+	return errors.Join(c.copy(p.name, f, p.bytes), f.Close())
 }
 
 // copyBytes are copied at once.
 const copyBytes = 1 << 20
 
-// copy copies a piece, durably but for its name.
-func (c *checkpoint) copy(p piece) error {
-	f, err := c.e.counting.Create(filepath.Join(c.dir, p.name))
+// copy copies the beginning of a file, or all if bytes is below 0, durably but
+// for its name.
+func (c *checkpoint) copy(name string, from vfs.File, bytes int64) error {
+	if bytes < 0 {
+		var err error
+		if bytes, err = from.Size(); err != nil {
+			return err
+		}
+	}
+	f, err := c.e.counting.Create(filepath.Join(c.dir, name))
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, min(copyBytes, p.bytes))
-	for off := int64(0); off < p.bytes && err == nil; {
-		part := buf[:min(int64(len(buf)), p.bytes-off)]
+	buf := make([]byte, min(copyBytes, bytes))
+	for off := int64(0); off < bytes && err == nil; {
+		part := buf[:min(int64(len(buf)), bytes-off)]
 		var n int
-		n, err = readAt(p.file, part, off)
+		n, err = readAt(from, part, off)
 		if err == nil && n < len(part) {
-			err = engine.Corrupt(c.e.home.Path(p.name), off+int64(n), fmt.Sprintf("the file ends, and should have %d bytes", p.bytes), nil)
+			err = engine.Corrupt(c.e.home.Path(name), off+int64(n), fmt.Sprintf("the file ends, and should have %d bytes", bytes), nil)
 		}
 		if err == nil {
 			_, err = f.WriteAt(part, off)
