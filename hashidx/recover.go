@@ -115,8 +115,7 @@ func (r *recovery) mustBeEmpty() error {
 	return engine.Corrupt(r.e.home.Path(manifest.Name), 0, "the file is missing", nil)
 }
 
-// adopt makes the segments that the manifest names. Those that are sealed must
-// be there.
+// adopt makes the segments that the manifest names.
 func (r *recovery) adopt() error {
 	e := r.e
 	e.seed = r.state.Seed
@@ -127,22 +126,32 @@ func (r *recovery) adopt() error {
 			e.expiring.Store(true) // or it was when the image was made
 		}
 		e.segments.next = max(e.segments.next, g.Number)
-		if g.ID >= r.from(g.Log).Segment() { // its log will tell
+		bytes := int64(0)
+		if g.ID >= r.from(g.Log).Segment() { // its log will tell the rest
 			s.live.Store(g.Live)
 			s.expiring.Store(g.Expiring)
 			s.highest.Store(g.Highest)
-			continue
+		} else {
+			s.hinted = g.Hinted
+			s.restore(g)
+			bytes = g.Bytes
 		}
-		s.hinted = g.Hinted
-		s.restore(g)
-		switch size, err := fileSize(e, s.path); {
-		case errors.Is(err, fs.ErrNotExist):
-			return engine.Corrupt(s.path, 0, "the file is missing", err)
-		case err != nil:
+		if err := r.mustHave(s, bytes); err != nil {
 			return err
-		case size < g.Bytes:
-			return engine.Corrupt(s.path, size, fmt.Sprintf("the file ends, and should have %d bytes", g.Bytes), nil)
 		}
+	}
+	return nil
+}
+
+// mustHave: what the manifest names was there and durable.
+func (r *recovery) mustHave(s *segment, bytes int64) error {
+	switch size, err := fileSize(r.e, s.path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return engine.Corrupt(s.path, 0, "the file is missing", err)
+	case err != nil:
+		return err
+	case size < bytes:
+		return engine.Corrupt(s.path, size, fmt.Sprintf("the file ends, and should have %d bytes", bytes), nil)
 	}
 	return nil
 }
