@@ -317,7 +317,7 @@ func TestACheckpointHoldsAPrefixOfEachWriter(t *testing.T) {
 func aCheckpointHoldsAPrefixOfEachWriter(t *testing.T, given map[string]string) {
 	fsys := vfs.NewMem()
 	e := openAt(t, fsys, "/db", given)
-	const writers, copies = 3, 8
+	const writers, copies = 3, 4
 	var acknowledged [writers][2]int // puts that returned, before and after a checkpoint
 	var mu sync.Mutex
 	var done atomic.Bool

@@ -118,7 +118,10 @@ func eachSnapshotIsACutOfWhatManyWrite(t *testing.T, given map[string]string) {
 	given["gc_garbage"] = "10"
 	given["image_ops"] = "1000"
 	e := openIn(t, vfs.NewMem(), given)
-	const looks, cycles = 15, 300 // at least
+	looks, cycles := 15, int64(300) // at least
+	if raceEnabled {
+		looks, cycles = 6, 60
+	}
 	writers := []*cutWriter{{name: "a"}, {name: "b"}}
 	var done atomic.Bool
 	var lookers, others sync.WaitGroup
