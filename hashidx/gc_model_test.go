@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kvbench/kvbench/hashidx/manifest"
 	"pgregory.net/rapid"
 )
 
@@ -35,9 +36,12 @@ func TestAnyHistoryWithGCAnswersAsAMapDoes(t *testing.T) {
 			case 6:
 				what = "wait"
 				r.pass(time.Duration(rapid.IntRange(0, 20).Draw(t, "pass")) * time.Second)
-			case 7, 8:
+			case 7:
 				what = "rotate"
 				r.rotate()
+			case 8:
+				what = "end hot"
+				r.end(manifest.Hot)
 			case 9, 10, 11:
 				list := r.victims()
 				if len(list) == 0 {

@@ -177,10 +177,12 @@ func (r *gcRig) upkeep(f func(ctx context.Context) error) {
 }
 
 // rotate ends and seals the segments that are being written.
-func (r *gcRig) rotate() {
+func (r *gcRig) rotate() { r.end(manifest.Hot, manifest.Cold) }
+
+func (r *gcRig) end(logs ...manifest.Log) {
 	r.t.Helper()
 	r.upkeep(func(ctx context.Context) error {
-		for _, log := range []manifest.Log{manifest.Hot, manifest.Cold} {
+		for _, log := range logs {
 			if l := r.e.log(log); l != nil {
 				if err := l.Rotate(ctx); err != nil {
 					return err
@@ -303,13 +305,22 @@ func TestTwinsHaveOneCode(t *testing.T) {
 
 // run performs a script of words: "+k" puts k, "-k" deletes it, "~k" puts it
 // for ten seconds, "wait" lets eleven pass, "*a*b" is a batch that puts a and
-// deletes b, "|" seals, "image" writes an image.
+// deletes b, "|" seals, "!" seals hot/ only, "gc" collects all of hot/ that is
+// sealed, "image" writes an image.
 func (r *gcRig) run(script string) {
 	r.t.Helper()
 	for word := range strings.FieldsSeq(script) {
 		switch {
 		case word == "|":
 			r.rotate()
+		case word == "!":
+			r.end(manifest.Hot)
+		case word == "gc":
+			for _, o := range r.victims() {
+				if o.log == manifest.Hot {
+					r.collect(o)
+				}
+			}
 		case word == "wait":
 			r.pass(11 * time.Second)
 		case word == "image":

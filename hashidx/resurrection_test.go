@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/kvbench/kvbench/engine/vfs"
 )
 
 // Histories after which a key is absent, or has a young value, though older
@@ -17,6 +19,11 @@ func resurrections() []string {
 		"+k | -k | +k | -k |",
 		"+k | *x*k | +y |",
 		"+k | +x -k | -x |",
+		// The older op is a copy that is not sealed yet.
+		"+k ! gc -k ! +x |",
+		"~k ! gc wait +x ! -k !",
+		"+k ! gc -k ! gc +k ! gc -k !",
+		"+a ! gc +b ! gc -a ! +x !",
 		// Twins: an op of one must not end the other.
 		"+a | +b | -a |",
 		"+a | +b | -b |",
@@ -95,5 +102,23 @@ func (r *gcRig) collectCold(name, how string) {
 		r.check(name + ", cold")
 		r.reopen(how)
 		r.check(name + ", cold again")
+	}
+}
+
+// What makes an op dead may be in the log's buffer only.
+func TestWhatGCDropsIsVoidByWhatIsDurable(t *testing.T) {
+	for _, script := range []string{"+k | +k", "+k | *k*x", "+k | ~k"} {
+		r := newGCRig(t)
+		r.run(script)
+		r.collect(r.victims()[0])
+		left := &gcRig{t: t, fsys: r.fsys.Image(vfs.Synced), want: r.want, index: r.index}
+		left.clock.Store(r.clock.Load())
+		left.open()
+		left.check(script + ", power lost")
+		for _, x := range []*gcRig{r, left} {
+			if err := x.e.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
