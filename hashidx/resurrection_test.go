@@ -1,12 +1,14 @@
 package hashidx
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
 
+	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
 )
 
@@ -119,6 +121,52 @@ func TestWhatGCDropsIsVoidByWhatIsDurable(t *testing.T) {
 			if err := x.e.Close(); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// A log that is cut short where GC relied on it is damaged, not torn.
+func TestDamageToWhatGCReliesOnIsNoTornTail(t *testing.T) {
+	for _, c := range []struct{ script, log string }{
+		{"+k | +k", "hot"},  // which makes the first one void
+		{"+k +x |", "cold"}, // to where both are copied
+	} {
+		r := newGCRig(t)
+		r.run(c.script)
+		r.collect(r.victims()[0])
+		left := r.fsys.Image(vfs.Written)
+		if err := r.e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		names, err := left.List("/db/" + c.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names { // one has records, the other none
+			f, err := left.OpenReadWrite("/db/" + c.log + "/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for off := int64(4096 + 32); off < 4096+64; off++ {
+				var p [1]byte
+				if _, err := f.ReadAt(p[:], off); err != nil {
+					break
+				}
+				p[0] ^= 0x55
+				if _, err := f.WriteAt(p[:], off); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e, err := open("/db", map[string]string{"segment_bytes": "8k"}, engine.Env{FS: left})
+		if err == nil {
+			e.Close()
+		}
+		if !errors.Is(err, engine.ErrCorrupt) {
+			t.Errorf("%s: %v, want damage of %s", c.script, err, c.log)
 		}
 	}
 }
