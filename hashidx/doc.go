@@ -75,7 +75,25 @@
 //     have filters that tell. Else it is copied, as a delete.
 //
 // What made ops of a segment void must be durable before the segment goes:
-// both logs are synced before the manifest drops it.
+// both logs are synced before the manifest drops it. It says up to where, so
+// that damage to that is not taken for a torn tail.
+//
+// # GC
+//
+// A victim is sealed and all its ops have been in the index: what is dead stays
+// dead, since the index comes to name only new places. Its hint tells its ops;
+// what the index names is live. Live ops are copied to cold/, written, and then
+// the index names the copy if it still names the op. Segments of hot/ that are
+// not sealed have no op that a tombstone could hide: an op comes to cold/, or
+// is a victim, once its segment and all before it are sealed. Copies that have
+// no hint yet are in filters in memory.
+//
+// What looks dead by the counts but would be copied (tombstones) is remembered
+// for a while (segment.kept), so that it is not looked at again and again. A
+// segment that cannot be read stays as it is, and GC goes on with others.
+//
+// Files go once no reader is pinned in the epoch and nobody has pinned files
+// (pins), which scans and snapshots do.
 //
 // # Codes and twins
 //
