@@ -114,7 +114,13 @@ func (e *store) tidy(ctx context.Context) error {
 // sealAll seals what can be. maintenance is held.
 func (e *store) sealAll(ctx context.Context) error {
 	for _, log := range []manifest.Log{manifest.Hot, manifest.Cold} {
-		for _, s := range e.unsealed(log) {
+		list := e.unsealed(log)
+		if n := len(list); n > 0 { // one sync for all
+			if err := e.waitDurable(ctx, list[n-1]); err != nil {
+				return err
+			}
+		}
+		for _, s := range list {
 			if err := e.seal(ctx, s); err != nil {
 				return err
 			}

@@ -56,7 +56,7 @@ func (e *store) unsealed(log manifest.Log) []*segment {
 // seal writes the hint of a segment, and moves the beginning of recovery behind
 // it. maintenance is held, and older segments of the log are sealed.
 func (e *store) seal(ctx context.Context, s *segment) error {
-	if err := e.log(s.log).Wait(ctx, wal.LSN(s.id)<<offsetBits|wal.LSN(s.end.Load()-1), wal.Durable); err != nil {
+	if err := e.waitDurable(ctx, s); err != nil {
 		return err
 	}
 	e.sweep() // who has appended to it has noted it
@@ -88,6 +88,11 @@ func (e *store) seal(ctx context.Context, s *segment) error {
 	s.notes.missing.Store(true)
 	s.highest.Store(highest)
 	return nil
+}
+
+// waitDurable returns when all that a sealed segment has is durable.
+func (e *store) waitDurable(ctx context.Context, s *segment) error {
+	return e.log(s.log).Wait(ctx, wal.LSN(sequenceOf(s.id, s.end.Load()-1)), wal.Durable)
 }
 
 // after is the id of the segment that follows in the log.
