@@ -1,7 +1,6 @@
 package hashidx
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -45,26 +44,6 @@ func share(b *testing.B, workers int, f func(worker, i int, key, value []byte) e
 		})
 	}
 	all.Wait()
-}
-
-// BenchmarkCompact collects the garbage of a store of which nine tenths were
-// overwritten; the time is that of copying what is live.
-func BenchmarkCompact(b *testing.B) {
-	const keys = 1_000_000
-	b.Run("engine=hash/keys=1e6/value=100", func(b *testing.B) {
-		for range b.N {
-			b.StopTimer()
-			e := benchStore(b, keys, 100, map[string]string{"gc": "off"})
-			benchOverwrite(b, e, keys, keys*9/10, engine.Buffered)
-			b.StartTimer()
-			if err := e.Compact(context.Background(), nil, nil); err != nil {
-				b.Fatal(err)
-			}
-			b.StopTimer()
-			e.Close()
-			b.StartTimer()
-		}
-	})
 }
 
 func benchOverwrite(b *testing.B, e *store, keys, ops int, d engine.Durability) {
