@@ -78,7 +78,7 @@ func (e *store) applyNothing(level engine.Durability) error {
 }
 
 func (e *store) applyPinned(b *engine.Batch, s *scratch) (wal.LSN, error) {
-	if err := e.writable(); err != nil {
+	if err := e.hasRoom(); err != nil {
 		return 0, err
 	}
 	changes := e.plan(b, s)

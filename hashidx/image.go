@@ -36,12 +36,14 @@ const (
 func (e *store) imageDue(closing bool) bool {
 	behind, keys := e.opsWritten()-e.image.writes, uint64(e.index.Len())
 	switch {
+	case e.segments.heldBack(), !closing && e.index.disk != nil && e.index.disk.Full():
+		return true
 	case e.settings.ImageOps > 0:
 		return behind >= uint64(e.settings.ImageOps)
 	case closing:
 		return behind >= max(closeLeastOps, keys/closeKeysPerOp)
 	case e.index.disk != nil:
-		return e.index.disk.Full()
+		return false // its memory is not full
 	}
 	return behind >= max(imageLeastOps, imageOpsPerKey*keys)
 }

@@ -105,6 +105,12 @@ type segments struct {
 
 	begun func() // is told when there is a new one
 
+	// most there can be, or fewer in tests. crowded: so many are there that
+	// users can write no more; what is left is for those that crashes leave,
+	// which Open must give numbers, and for GC.
+	most    int
+	crowded atomic.Bool
+
 	mu      sync.Mutex
 	owners  map[owner]*segment
 	next    uint16            // the number that was given last
@@ -112,7 +118,7 @@ type segments struct {
 }
 
 func newSegments(fsys vfs.FS, home *engine.Home, begun func()) *segments {
-	return &segments{fsys: fsys, home: home, begun: begun, owners: map[owner]*segment{}, avoided: map[uint16]uint32{}}
+	return &segments{fsys: fsys, home: home, begun: begun, most: maxSegments, owners: map[owner]*segment{}, avoided: map[uint16]uint32{}}
 }
 
 // at returns the segment of a place, which the index had while the caller was
@@ -159,7 +165,28 @@ func (t *segments) add(n uint16, log manifest.Log, id uint32, base int64) *segme
 	s.path = filepath.Join(t.dir(log), filepath.Base(wal.SegmentPath("", id)))
 	t.owners[owner{log, id}] = s
 	t.all[n].Store(s)
+	t.crowded.Store(len(t.owners) > t.most-t.spare())
 	return s
+}
+
+// spare is how many numbers users do not get.
+func (t *segments) spare() int { return min(1024, t.most/4) }
+
+// heldBack reports whether numbers are scarce, of which an image holds many
+// back that another one would not.
+func (t *segments) heldBack() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.owners)+len(t.avoided) <= t.most {
+		return false
+	}
+	held := 0
+	for n := range t.avoided {
+		if t.all[n].Load() == nil {
+			held++
+		}
+	}
+	return held >= t.spare()/4 && len(t.owners)+held > t.most-t.spare()
 }
 
 // number finds one that nothing has, in a circle, so that it is long until
@@ -167,11 +194,16 @@ func (t *segments) add(n uint16, log manifest.Log, id uint32, base int64) *segme
 func (t *segments) number() (uint16, error) {
 	for range maxSegments {
 		t.next++
-		if t.next != 0 && t.all[t.next].Load() == nil && t.avoided[t.next] == 0 {
+		if t.next != 0 && int(t.next) <= t.most && t.all[t.next].Load() == nil && t.avoided[t.next] == 0 {
 			return t.next, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: %s has %d segments and can have no more; raise segment_bytes", engine.ErrTooLarge, t.home.Dir, maxSegments)
+	return 0, t.tooMany()
+}
+
+// tooMany says that there are, and what to do.
+func (t *segments) tooMany() error {
+	return fmt.Errorf("%w: %s has nearly %d segments and can have no more: raise segment_bytes, then Compact", engine.ErrTooLarge, t.home.Dir, t.most)
 }
 
 // avoid keeps numbers from being given, until allow.
@@ -210,6 +242,7 @@ func (t *segments) forget(s *segment) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.owners, owner{s.log, s.id})
+	t.crowded.Store(len(t.owners) > t.most-t.spare())
 	t.last[s.log].CompareAndSwap(s, nil)
 }
 

@@ -81,7 +81,7 @@ func (e *store) write(op *record.Op, d engine.Durability) error {
 // commit logs an op, whose hash and frame are given, and performs it. The
 // caller is pinned.
 func (e *store) commit(hash uint64, op *record.Op, frame []byte) (wal.LSN, error) {
-	if err := e.writable(); err != nil {
+	if err := e.hasRoom(); err != nil {
 		return 0, err
 	}
 	var was present
@@ -245,6 +245,21 @@ func (e *store) writable() error {
 	}
 	if p := e.failure.Load(); p != nil {
 		return fmt.Errorf("%w: %w", engine.ErrReadOnly, *p)
+	}
+	return nil
+}
+
+// hasRoom says why nothing can be appended to hot/. It wakes the keeper if the
+// index should be written.
+func (e *store) hasRoom() error {
+	if err := e.writable(); err != nil {
+		return err
+	}
+	if e.segments.crowded.Load() {
+		return e.segments.tooMany()
+	}
+	if e.index.disk != nil && e.index.disk.Full() {
+		e.keeper.poke()
 	}
 	return nil
 }
