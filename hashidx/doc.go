@@ -129,10 +129,10 @@
 // Places in an image are below positions that were durable when the manifest
 // came to name it (Snapshot.Through), and a log that ends before is damaged.
 //
-// How much of a segment is live is exact while it is open and after a clean
-// close. After a crash it is what the manifest said with the image, corrected
-// by what was applied, where the length of an op that was ended is taken to be
-// its segment's average. It is a hint for GC, no more.
+// How much of a segment is live is exact while an engine is open that was
+// empty, or closed with an image. Else it is what the manifest said with the
+// image, corrected by what was applied, where the length of an op that was
+// ended is taken to be its segment's average. It is a hint for GC, no more.
 //
 // # Crashes
 //

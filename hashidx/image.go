@@ -83,7 +83,8 @@ func (e *store) writeImage(ctx context.Context) error {
 		stale = append(stale, old)
 	}
 	e.image = next
-	return e.removeImages(stale)
+	e.removeImages(stale)
+	return nil
 }
 
 // fillImage writes the file of an image. Of an index in a file it is that file,
@@ -110,15 +111,15 @@ func (e *store) fillImage(ctx context.Context, to *manifest.Snapshot) (stale []s
 	return nil, err
 }
 
-// removeImages removes files that nothing names any more.
-func (e *store) removeImages(names []string) error {
+// removeImages removes files that nothing names any more. Where that fails, the
+// next Open does it.
+func (e *store) removeImages(names []string) {
 	for _, name := range names {
-		err := e.counting.Remove(filepath.Join(e.home.Path(imageDir), name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		path := filepath.Join(e.home.Path(imageDir), name)
+		if err := e.counting.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			e.env.Log.Warn("remove an old image", "path", path, "error", err)
 		}
 	}
-	return nil
 }
 
 // nameImage is the edit that names an image, once all that it names is durable.

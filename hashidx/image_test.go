@@ -228,3 +228,43 @@ func TestANewerCopyWinsAgainstOlderOps(t *testing.T) {
 		r.check(how)
 	}
 }
+
+func TestAnOldImageThatCannotBeRemovedHarmsNobody(t *testing.T) {
+	rules, err := vfs.ParseRules("remove path=*.index error=EIO")
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := vfs.NewMem()
+	fault := vfs.NewFault(disk)
+	for _, where := range []string{indexMemory, indexDisk} {
+		given := smallest()
+		given["index"] = where
+		e := openIn(t, fault, given)
+		fault.Set(rules...)
+		for range 3 {
+			put(t, e, "x", where)
+			e.maintenance.Lock()
+			err := e.writeImage(context.Background())
+			e.maintenance.Unlock()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if fault.Fired() == 0 {
+			t.Fatal("no removal failed")
+		}
+		put(t, e, "x", where)
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		fault.Set()
+		e = openIn(t, fault, given)
+		wantValue(t, e, "x", where)
+		if names, err := disk.List("/db/" + imageDir); err != nil || len(names) != 1 {
+			t.Errorf("%v, %v, want one image", names, err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
