@@ -31,8 +31,8 @@ type crash struct {
 	least, most int // ops
 }
 
-func newCrashRig(t fataler) *crashRig {
-	r := &crashRig{gcRig: newGCRig(t), history: []map[string]string{{}}}
+func newCrashRig(t fataler, where string) *crashRig {
+	r := &crashRig{gcRig: newGCRigOn(t, where), history: []map[string]string{{}}}
 	r.fsys.Watch(func(p vfs.Point) {
 		if !p.Sync && p.Op != "rename" {
 			return
@@ -81,7 +81,9 @@ func (r *crashRig) check() {
 	r.fsys.Watch(nil)
 	for _, c := range r.crashes {
 		for range 2 {
-			e, err := open("/db", smallest(), engine.Env{FS: c.fsys})
+			given := smallest()
+			given["index"] = r.index
+			e, err := open("/db", given, engine.Env{FS: c.fsys})
 			if err != nil {
 				r.t.Fatalf("%s: %v", c.at, err)
 			}
@@ -105,13 +107,19 @@ func (r *crashRig) check() {
 }
 
 func TestACrashAnywhereInUpkeepLeavesAPrefix(t *testing.T) {
+	for _, where := range []string{indexMemory, indexDisk} {
+		t.Run(where, func(t *testing.T) { crashAnywhere(t, where) })
+	}
+}
+
+func crashAnywhere(t *testing.T, where string) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	r := newCrashRig(t)
+	r := newCrashRig(t, where)
 	defer func() { r.e.Close() }()
 	keys := append(twinKeys(), "x", "y", "z")
-	for i := range 90 {
+	for i := range 70 {
 		switch random.IntN(12) {
 		case 0, 1:
 			r.rotate()
