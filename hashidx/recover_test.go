@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/engine/wal"
 	"github.com/kvbench/kvbench/hashidx/hint"
+	"github.com/kvbench/kvbench/hashidx/manifest"
 	"github.com/kvbench/kvbench/hashidx/record"
 )
 
@@ -228,5 +231,76 @@ func TestEveryStateOfTheFirstOpeningOpens(t *testing.T) {
 	}
 	if len(states) == 0 {
 		t.Error("no state")
+	}
+}
+
+// Files that recovery writes when the memory of the index is full replace the
+// one that the manifest names only later.
+func TestRecoveryThatMergesKeepsTheImageThatIsNamed(t *testing.T) {
+	fsys := vfs.NewMem()
+	given := map[string]string{"index": indexDisk, "segment_bytes": "4m", "durability": "buffered"}
+	e := openIn(t, fsys, given)
+	put(t, e, "first", "v")
+	e.maintenance.Lock()
+	err := e.writeImage(context.Background())
+	e.maintenance.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const keys = 3 * mergeEvery
+	for i := range keys {
+		put(t, e, fmt.Sprintf("key%d", i), "v")
+	}
+	if err := e.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	fsys = fsys.Image(vfs.Written)
+	given["index_front_bytes"] = "64k"
+	var mu sync.Mutex // the keeper works too
+	var named, after *vfs.Mem
+	fsys.Watch(func(p vfs.Point) {
+		mu.Lock()
+		defer mu.Unlock()
+		if p.Op == "rename" && strings.Contains(p.Path, "recovery-") && !p.Before {
+			named = fsys.Image(vfs.Synced)
+		}
+		if p.Op == "remove" && named != nil && after == nil {
+			after = fsys.Image(vfs.Written)
+		}
+	})
+	e = openIn(t, fsys, given)
+	fsys.Watch(nil)
+	mu.Lock()
+	defer mu.Unlock()
+	if named == nil {
+		t.Fatal("recovery merged nothing")
+	}
+	for _, state := range []*vfs.Mem{named, after} {
+		if state == nil {
+			continue
+		}
+		m, err := manifest.Read(state, "/db")
+		if err == nil && m.Snapshot.Name != "" {
+			_, err = state.Stat("/db/" + imageDir + "/" + m.Snapshot.Name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantValue(t, e, "first", "v")
+	if n := e.index.Len(); n != keys+1 {
+		t.Fatalf("%d keys, want %d", n, keys+1)
+	}
+}
+
+// Its numbers are given again: it must not be used if its file comes back.
+func TestAnImageThatIsGoneIsNamedNoMore(t *testing.T) {
+	r := newGCRig(t)
+	defer func() { r.e.Close() }()
+	r.put("x")
+	r.image()
+	r.reopen("without image")
+	if s := r.e.manifest.State().Snapshot; s != (manifest.Snapshot{}) {
+		t.Errorf("the manifest names %+v", s)
 	}
 }
