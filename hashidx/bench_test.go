@@ -45,8 +45,9 @@ var benchFrom = []struct {
 	given  map[string]string
 }{
 	{"tail", false, map[string]string{"tail_bytes": "3g"}},
-	{"cache", true, map[string]string{"cache_bytes": "4g", "tail_bytes": "16k"}},
-	{"file", true, map[string]string{"record_cache": cacheOff}},
+	{"resident", true, map[string]string{"cache_bytes": "4g"}},
+	{"cache", true, map[string]string{"cache_bytes": "4g", "tail_bytes": "16k", "resident": "false"}},
+	{"file", true, map[string]string{"record_cache": cacheOff, "resident": "false"}},
 	{"mmap", true, map[string]string{"io": ioMmap}},
 }
 

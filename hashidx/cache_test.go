@@ -42,7 +42,7 @@ func TestARecordIsReadOnce(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	e = openIn(t, fsys, nil)
+	e = openIn(t, fsys, map[string]string{"resident": "false"})
 	var before, after engine.Metrics
 	e.Metrics(&before)
 	for range 5 {
@@ -166,7 +166,7 @@ func TestAHitDoesNotAllocate(t *testing.T) {
 func TestAWriteGivesUpTheRecordThatItReplaces(t *testing.T) {
 	fsys := vfs.NewMem()
 	const n = 30
-	e := fill(t, fsys, n, map[string]string{"segment_bytes": "8k"})
+	e := fill(t, fsys, n, map[string]string{"segment_bytes": "8k", "resident": "false"})
 	for i := range n {
 		wantValue(t, e, fmt.Sprintf("key%d", i), valueOf(i))
 	}

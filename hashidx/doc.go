@@ -15,7 +15,7 @@
 //   - write.go: Put, Delete, PutTTL, Sync, what a failure does
 //   - batch.go: Apply, and how readers see it whole
 //   - read.go: Get; multiget.go; scan.go
-//   - tail.go, cache.go, io.go: where an op's bytes come from; prefetch*
+//   - tail.go, resident.go, cache.go, io.go: where an op's bytes come from; prefetch*
 //   - segments.go: places, files of the logs; notes.go: what is in them
 //   - keeper.go: the goroutine in the background, Settle; seal.go: hints;
 //     image.go: images of the index
@@ -43,8 +43,8 @@
 // # Path of a read
 //
 // Pin the epoch; for each place that the index has for the hash, look at the
-// op there and compare keys. An op lies in the tail's pages, in the record
-// cache, in a mapping, or is read from its file with one read, and its checksum
+// op there and compare keys. An op lies in a resident segment, in the tail's
+// pages, in the record cache, in a mapping, or is read from its file with one read, and its checksum
 // is compared; what was read so is given to the cache. The value is copied to
 // dst. An expired op is no op. Two keys rarely share what the index keeps of a
 // hash, so that absent keys need no reads.

@@ -41,6 +41,10 @@ func describe() []engine.Setting {
 			Effect: "of cache_bytes, memory for a copy of what was written last, which is read without a file; 0: a quarter",
 		},
 		{
+			Name: "resident", Kind: engine.BoolSetting, Default: "true",
+			Effect: "keep whole segments in what the tail leaves of cache_bytes while all of them fit in there",
+		},
+		{
 			Name: "record_cache", Kind: engine.ChoiceSetting, Default: cacheAuto, Choices: []string{cacheAuto, cacheOn, cacheOff},
 			Effect: "keep records that were read from files in what the tail leaves of cache_bytes; auto: unless io=mmap",
 		},
@@ -94,6 +98,7 @@ type settings struct {
 	CacheBytes   int64             `setting:"cache_bytes"`
 	TailBytes    int64             `setting:"tail_bytes"`
 	RecordCache  string            `setting:"record_cache"`
+	Resident     bool              `setting:"resident"`
 	CachePolicy  string            `setting:"cache_policy"`
 	IO           string            `setting:"io"`
 	HugePages    bool              `setting:"huge_pages"`

@@ -20,7 +20,7 @@ func ioModes() []string { return []string{ioPread, ioMmap, ioDirect} }
 // tiny settings with an io and a cache.
 func tinyWith(io, cacheBytes string) map[string]string {
 	s := smallest()
-	maps.Copy(s, map[string]string{"io": io, "cache_bytes": cacheBytes, "record_cache": cacheOn})
+	maps.Copy(s, map[string]string{"io": io, "cache_bytes": cacheBytes, "record_cache": cacheOn, "resident": "false"})
 	return s
 }
 
@@ -202,7 +202,7 @@ func TestTheEndOfAFileIsNotReadOver(t *testing.T) {
 
 func TestAnOverwriteOfAKeyOnDiskCostsOneReadAndNoRoomInTheCache(t *testing.T) {
 	fsys := vfs.NewMem()
-	given := map[string]string{"durability": "buffered"}
+	given := map[string]string{"durability": "buffered", "resident": "false"}
 	e := openIn(t, fsys, given)
 	const n = 100
 	for i := range n {

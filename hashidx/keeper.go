@@ -105,6 +105,9 @@ func (e *store) tidy(ctx context.Context) error {
 	if err := e.sealAll(ctx); err != nil {
 		return err
 	}
+	if err := e.reside(ctx); err != nil {
+		return err
+	}
 	if e.imageDue(false) {
 		return e.writeImage(ctx)
 	}

@@ -111,7 +111,7 @@ func (e *store) memoryMetrics(m *engine.Metrics) {
 	bytes := uint64(e.index.Bytes())
 	m.Memory.Index = engine.Known(bytes)
 	m.Memory.Memtable = engine.Known(uint64(e.tail.bytes.Load()))
-	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()+e.views.bytes()) + e.records.metrics(&m.Cache))
+	m.Memory.Off = engine.Known(bytes + uint64(e.tail.bytes.Load()+e.views.bytes()+e.residents.bytes.Load()) + e.records.metrics(&m.Cache))
 	// Some may be absent by now, or of segments that are gone.
 	if !e.expiring.Load() && e.index.mem != nil {
 		m.Space.LiveKeys = engine.Known(uint64(e.index.Len()))

@@ -113,7 +113,11 @@ func (e *store) recallGroup(g *group, keys [][]byte, out []engine.Value) error {
 // to bring it into the processor's. The caller is pinned.
 func (e *store) follow(place uint64) lead {
 	seg, off := e.segments.at(place)
-	if p := e.tail.find(seg, off); p != nil {
+	p := seg.held(off)
+	if p == nil {
+		p = e.tail.find(seg, off)
+	}
+	if p != nil {
 		prefetch(&p[0])
 		return lead{p, false}
 	}

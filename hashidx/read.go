@@ -110,7 +110,11 @@ var errElsewhere = errors.New("not in memory")
 // pinned.
 func (e *store) recall(place uint64) (op record.Op, err error) {
 	seg, off := e.segments.at(place)
-	if p := e.tail.find(seg, off); p != nil {
+	p := seg.held(off)
+	if p == nil {
+		p = e.tail.find(seg, off)
+	}
+	if p != nil {
 		prefetch(&p[0])
 		op, _, err = record.Split(p)
 		return op, err
@@ -209,6 +213,10 @@ func (e *store) view(place uint64, s **scratch) (op record.Op, bytes int, err er
 // look is view, and says whether the op is in the cache.
 func (e *store) look(place uint64, s **scratch) (op record.Op, bytes int, cached bool, err error) {
 	seg, off := e.segments.at(place)
+	if p := seg.held(off); p != nil {
+		op, bytes, err = record.Split(p)
+		return op, bytes, false, err
+	}
 	p := e.tail.find(seg, off)
 	if p != nil {
 		if op, bytes, err = record.Split(p); err == nil {

@@ -65,6 +65,8 @@ type segment struct {
 
 	notes notes
 
+	resident atomic.Pointer[resident] // nil if it is not
+
 	// pages are the tail's; see tail.go.
 	pages atomic.Pointer[pageTable]
 
@@ -256,6 +258,9 @@ func (t *segments) free(s *segment) {
 func (s *segment) close() {
 	if src := s.source.Swap(nil); src != nil {
 		src.close()
+	}
+	if r := s.resident.Swap(nil); r != nil {
+		r.free()
 	}
 }
 

@@ -30,13 +30,14 @@ type store struct {
 	readOnly bool
 	seed     uint64 // of hashes; the manifest has it
 
-	domain   *epoch.Domain
-	index    places
-	manifest *manifest.Manifest // nil if read only
-	hot      *wal.Log
-	segments *segments
-	tail     *tail
-	records  records
+	domain    *epoch.Domain
+	index     places
+	manifest  *manifest.Manifest // nil if read only
+	hot       *wal.Log
+	segments  *segments
+	tail      *tail
+	records   records
+	residents residents
 
 	// cold is opened when GC first copies something, or by Open.
 	cold atomic.Pointer[wal.Log]
@@ -112,6 +113,7 @@ func openStore(dir string, s settings, env engine.Env) (e *store, err error) {
 
 // begin makes what can fail.
 func (e *store) begin() (err error) {
+	e.residents.limit = e.settings.residentBytes()
 	if err := e.records.open(e.domain, &e.settings); err != nil {
 		return err
 	}
