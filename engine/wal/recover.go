@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/kvbench/kvbench/engine/vfs"
 )
+
+// writeLooks take some microseconds: longer than a write of a few KB.
+const writeLooks = 20_000
 
 // Open opens the log in dir, which must exist, and recovers it: each is called
 // with every whole record from o.From on, in order. What a crash may have left
@@ -25,6 +29,9 @@ func Open(fsys vfs.FS, dir string, o Options, each func(Record) error) (*Log, er
 	}
 	l := &Log{fsys: fsys, logFS: vfs.Classed(fsys, vfs.Log), dir: dir, o: o}
 	l.writes = newGroup(o.Commit.crowd(), l.write)
+	if runtime.GOMAXPROCS(0) > 1 && !o.Direct { // a write takes a microsecond or two
+		l.writes.looks = writeLooks
+	}
 	l.syncs = newGroup(o.Commit.crowd(), l.sync)
 	r := &recovery{l: l, each: each}
 	if err := r.run(); err != nil {
