@@ -199,7 +199,7 @@ func TestAWriteGivesUpTheRecordThatItReplaces(t *testing.T) {
 func TestNothingIsKeptOfARemovedSegment(t *testing.T) {
 	fsys := vfs.NewMem()
 	const n = 300
-	e := fill(t, fsys, n, map[string]string{"segment_bytes": "64k"})
+	e := fill(t, fsys, n, map[string]string{"segment_bytes": "64k", "resident": "false"})
 	for i := range n {
 		wantValue(t, e, fmt.Sprintf("key%d", i), valueOf(i))
 	}

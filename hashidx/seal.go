@@ -38,7 +38,19 @@ func (e *store) unsealed(log manifest.Log) []*segment {
 	for _, g := range all[:max(0, len(all)-1)] {
 		ends[g.ID] = g.End
 	}
-	var list []*segment
+	list := e.unhinted(log, ends)
+	if log == manifest.Hot && len(list) > 0 {
+		// Who has appended to one of these may be on the way to making it
+		// known: recovery must not begin behind a segment that is not.
+		e.sweep()
+		list = e.unhinted(log, ends)
+	}
+	slices.SortFunc(list, func(a, b *segment) int { return cmp.Compare(a.id, b.id) })
+	return list
+}
+
+// unhinted lists the segments without hints that have ended, in no order.
+func (e *store) unhinted(log manifest.Log, ends map[uint32]wal.LSN) (list []*segment) {
 	for _, s := range e.segments.list() {
 		end, ok := ends[s.id]
 		if s.log != log || s.hinted || !ok {
@@ -49,7 +61,6 @@ func (e *store) unsealed(log manifest.Log) []*segment {
 		}
 		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b *segment) int { return cmp.Compare(a.id, b.id) })
 	return list
 }
 
