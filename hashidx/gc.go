@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,11 @@ func (e *store) collectGarbage(ctx context.Context, goal float64) error {
 }
 
 func (e *store) collectBy(ctx context.Context, by policy, goal float64) error {
+	return e.collectAmong(ctx, by, goal, nil)
+}
+
+// collectAmong takes victims from some segments only, if among is not nil.
+func (e *store) collectAmong(ctx context.Context, by policy, goal float64, among map[uint16]bool) error {
 	defer e.gc.brake.release()
 	for {
 		e.domain.Reclaim()
@@ -44,6 +50,9 @@ func (e *store) collectBy(ctx context.Context, by policy, goal float64) error {
 			return err
 		}
 		all := e.candidatesNow()
+		if among != nil {
+			all = slices.DeleteFunc(all, func(c candidate) bool { return !among[c.number] })
+		}
 		c, ok := pick(all, by, goal)
 		if !ok {
 			return nil
@@ -147,10 +156,20 @@ func (e *store) compactAll(ctx context.Context) error {
 	if by == off {
 		by = greedy
 	}
-	if err := e.collectBy(ctx, by, 0); err != nil {
+	if err := e.collectAmong(ctx, by, 0, e.present()); err != nil {
 		return err
 	}
 	return e.removeDropped(ctx)
+}
+
+// present are the segments that there are: those that begin while Compact runs
+// are none of its. Beside writers it would not end else.
+func (e *store) present() map[uint16]bool {
+	numbers := map[uint16]bool{}
+	for _, s := range e.segments.list() {
+		numbers[s.number] = true
+	}
+	return numbers
 }
 
 // settle does what is due, and brings the garbage of all segments to the goal,

@@ -60,6 +60,12 @@ func (e *store) writeImage(ctx context.Context) error {
 	e.sweep() // all ops below are in the index
 	next.name = fmt.Sprintf("%016x-%d.index", uint64(to.Covers), e.manifest.State().Sequence+next.serial)
 	to.Name = next.name
+	if e.index.disk != nil && e.merging == nil {
+		for _, s := range e.segments.list() {
+			e.merging = append(e.merging, s.number)
+		}
+		e.segments.avoid(e.merging)
+	}
 	stale, err := e.fillImage(ctx, &to)
 	if err != nil {
 		return err
@@ -71,6 +77,7 @@ func (e *store) writeImage(ctx context.Context) error {
 	for _, s := range e.segments.list() {
 		next.numbers = append(next.numbers, s.number)
 	}
+	next.numbers = append(next.numbers, e.merging...)
 	e.segments.avoid(next.numbers)
 	if err := e.manifest.Apply(edit); err != nil {
 		return err
@@ -79,6 +86,8 @@ func (e *store) writeImage(ctx context.Context) error {
 		s.listed = true
 	}
 	e.segments.allow(e.image.numbers)
+	e.segments.allow(e.merging)
+	e.merging = nil
 	if old := e.image.name; old != "" {
 		stale = append(stale, old)
 	}

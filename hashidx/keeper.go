@@ -167,6 +167,7 @@ func (e *store) workNow(ctx context.Context, work func(context.Context) error) e
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		k.poke() // to go on with what was not done
 		return context.Cause(ctx)
 	}
 	return e.fail("keep the directory in order", err)

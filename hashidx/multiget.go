@@ -52,7 +52,7 @@ type lead struct {
 // by one.
 func (e *store) getGroup(keys [][]byte, out []engine.Value) error {
 	g := group{left: ^uint32(0)}
-	if e.index.mem != nil {
+	if e.settings.Index != indexDisk {
 		if err := e.recallGroup(&g, keys, out); err != nil {
 			return err
 		}

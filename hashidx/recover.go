@@ -37,6 +37,7 @@ type recovery struct {
 	// tombstones are deletes that GC has copied: ops of hot/ that come after
 	// them may be older. They are entries until the end.
 	tombstones []index.Entry
+	guarding   map[uint64]bool // their places
 
 	hashes  []uint64 // of a block of ops
 	applied uint64   // ops
@@ -45,7 +46,7 @@ type recovery struct {
 
 func (e *store) recover() error {
 	start := time.Now()
-	r := &recovery{e: e, twins: map[uint64]bool{}}
+	r := &recovery{e: e, twins: map[uint64]bool{}, guarding: map[uint64]bool{}}
 	err := r.openManifest()
 	if err == nil {
 		err = r.adopt()

@@ -166,7 +166,13 @@ func (r *recovery) apply(s *segment, o hint.Op, key []byte) error {
 			return err
 		}
 		if older && !colliding {
-			gone = append(gone, at)
+			stays, err := r.guards(at, place, &key, s.log)
+			if err != nil {
+				return err
+			}
+			if !stays {
+				gone = append(gone, at)
+			}
 			continue
 		}
 		if older || r.twins[index.Code(o.Hash)] || s.log == manifest.Cold && r.imaged(at) {
@@ -192,6 +198,18 @@ func (r *recovery) imaged(place uint64) bool {
 	return s.log == manifest.Hot || wal.LSN(s.id)<<offsetBits|wal.LSN(off) < r.image.ColdCovers
 }
 
+// guards reports whether a place stands for a delete of another key than that of
+// an op of a log that ends it. While cold/ is applied such a one stays, though
+// it deletes nothing that is older in cold/: ops of hot/ are to come, and a
+// later op of a third key of the code may end this one.
+func (r *recovery) guards(at, place uint64, key *[]byte, log manifest.Log) (bool, error) {
+	if log != manifest.Cold || !r.guarding[at] {
+		return false, nil
+	}
+	same, _, err := r.sameKey(at, place, key)
+	return !same, err
+}
+
 // perform makes the index say what an op does. gone are the places of what it
 // ends.
 func (r *recovery) perform(l lock, gone []uint64, kind record.Kind, s *segment, place uint64, o *hint.Op) error {
@@ -210,6 +228,7 @@ func (r *recovery) perform(l lock, gone []uint64, kind record.Kind, s *segment, 
 	}
 	if keep && kind == record.Delete {
 		r.tombstones = append(r.tombstones, index.Entry{Hash: o.Hash, Place: place})
+		r.guarding[place] = true
 	}
 	if keep && len(gone) > 0 {
 		if _, err := l.Replace(gone[0], place); err != nil {

@@ -115,6 +115,7 @@ type segments struct {
 
 	mu      sync.Mutex
 	owners  map[owner]*segment
+	used    int               // numbers: of owners, and of what was dropped and may be read yet
 	next    uint16            // the number that was given last
 	avoided map[uint16]uint32 // numbers that may not be given, and for how many reasons
 }
@@ -167,7 +168,8 @@ func (t *segments) add(n uint16, log manifest.Log, id uint32, base int64) *segme
 	s.path = filepath.Join(t.dir(log), filepath.Base(wal.SegmentPath("", id)))
 	t.owners[owner{log, id}] = s
 	t.all[n].Store(s)
-	t.crowded.Store(len(t.owners) > t.most-t.spare())
+	t.used++
+	t.crowded.Store(t.used > t.most-t.spare())
 	return s
 }
 
@@ -179,7 +181,7 @@ func (t *segments) spare() int { return min(1024, t.most/4) }
 func (t *segments) heldBack() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.owners)+len(t.avoided) <= t.most {
+	if t.used+len(t.avoided) <= t.most {
 		return false
 	}
 	held := 0
@@ -188,7 +190,7 @@ func (t *segments) heldBack() bool {
 			held++
 		}
 	}
-	return held >= t.spare()/4 && len(t.owners)+held > t.most-t.spare()
+	return held >= t.spare()/4 && t.used+held > t.most-t.spare()
 }
 
 // number finds one that nothing has, in a circle, so that it is long until
@@ -244,14 +246,17 @@ func (t *segments) forget(s *segment) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.owners, owner{s.log, s.id})
-	t.crowded.Store(len(t.owners) > t.most-t.spare())
 	t.last[s.log].CompareAndSwap(s, nil)
 }
 
 // free gives the number of a forgotten segment back and closes its file.
 // Nobody may be reading it.
 func (t *segments) free(s *segment) {
+	t.mu.Lock()
 	t.all[s.number].Store(nil)
+	t.used--
+	t.crowded.Store(t.used > t.most-t.spare())
+	t.mu.Unlock()
 	s.close()
 }
 

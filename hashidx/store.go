@@ -63,6 +63,10 @@ type store struct {
 	maintenance sync.Mutex
 	image       image // the last of the index
 
+	// merging are the segments that a merge of the index on disk may name that
+	// was begun and has not ended with an image. maintenance guards it.
+	merging []uint16
+
 	// failure is the first write that failed; after it there is none.
 	failure atomic.Pointer[error]
 
