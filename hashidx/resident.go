@@ -2,7 +2,6 @@ package hashidx
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 
 	"github.com/kvbench/kvbench/engine/offheap"
@@ -85,7 +84,11 @@ func (e *store) reside(ctx context.Context) error {
 	if t.bytes.Load() == before || e.records.cache == nil {
 		return nil
 	}
-	return e.records.cache.Resize(max(t.limit-t.bytes.Load(), t.limit/residentRoom))
+	err := e.records.cache.Resize(max(t.limit-t.bytes.Load(), t.limit/residentRoom))
+	if err != nil { // of memory, which is no reason to end writing
+		e.env.Log.Warn("resize the record cache", "dir", e.home.Dir, "error", err)
+	}
+	return nil
 }
 
 func (e *store) endResidents(list []*segment) {
@@ -128,8 +131,6 @@ func (e *store) makeResident(ctx context.Context, s *segment) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !errors.Is(err, context.Canceled) {
-		e.env.Log.Warn("leave a segment in its file", "segment", s.path, "error", err)
-	}
+	e.env.Log.Warn("leave a segment in its file", "segment", s.path, "error", err)
 	return nil
 }
