@@ -3,6 +3,7 @@ module github.com/kvbench/kvbench
 go 1.26.0
 
 require (
+	github.com/FastFilter/xorfilter v0.4.2-0.20260120015552-4e5a4d9df65a
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/PowerDNS/lmdb-go v1.9.3
 	github.com/akrylysov/pogreb v0.10.2
@@ -10,10 +11,11 @@ require (
 	github.com/dgraph-io/badger/v4 v4.9.6
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/btree v1.1.3
-	github.com/klauspost/compress v1.18.0
+	github.com/klauspost/compress v1.20.3
 	github.com/linxGnu/grocksdb v1.7.14
 	github.com/magiconair/properties v1.18.12
 	github.com/olekukonko/tablewriter v0.0.5
+	github.com/pierrec/lz4/v4 v4.1.33
 	github.com/pingcap/go-ycsb v1.0.1
 	github.com/shirou/gopsutil/v4 v4.26.10
 	github.com/spf13/cobra v1.10.2

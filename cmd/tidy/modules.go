@@ -37,7 +37,12 @@ var modules = []Outside{
 		Path: "github.com/pingcap/go-ycsb", Rooms: []string{"bench/goycsb"}, Tests: []string{"workloads"},
 		Reason: "its client runs against our targets; its generators check ours",
 	},
-	{Path: "github.com/klauspost/compress", Tests: []string{"workloads"}, Reason: "that values compress as asked"},
+	{
+		Path: "github.com/klauspost/compress", Rooms: []string{"lsm/compress"}, Tests: []string{"workloads"},
+		Reason: "snappy and zstd, for blocks; that values compress as asked",
+	},
+	{Path: "github.com/pierrec/lz4/v4", Rooms: []string{"lsm/compress"}, Reason: "lz4, for blocks"},
+	{Path: "github.com/FastFilter/xorfilter", Rooms: []string{"lsm/filter"}, Reason: "building binary fuse filters"},
 
 	// Measuring.
 	{Path: "github.com/HdrHistogram/hdrhistogram-go", Rooms: []string{"bench", "results"}, Reason: "export format and oracle of our histograms"},
@@ -58,7 +63,7 @@ var modules = []Outside{
 	},
 	{
 		Path:   "github.com/zeebo/xxh3",
-		Rooms:  []string{"engine", "engine/", "lsm", "btree", "hashidx", "bench", "workloads"},
+		Rooms:  []string{"engine", "engine/", "lsm", "lsm/", "btree", "hashidx", "bench", "workloads"},
 		Reason: "the hash",
 	},
 	{
