@@ -1,5 +1,3 @@
-// Package version is what an LSM tree is made of at one moment: levels of runs
-// of tables. All of it is immutable metadata; nothing here reads a file.
 package version
 
 import "github.com/kvbench/kvbench/lsm/ikey"
@@ -14,7 +12,7 @@ type Table struct {
 
 	// Smallest and Largest bound all user keys of the table, also those that
 	// its range deletes cover. If LargestExclusive, Largest is the end of a
-	// range delete and no key of the table itself.
+	// range delete and no key of the table itself; an empty one is no bound.
 	Smallest, Largest []byte
 	LargestExclusive  bool
 
@@ -60,14 +58,30 @@ type Run struct {
 	Tables []*Table
 }
 
-// A Level is runs, newest first. Those of level 0 are sublevels: see Build.
+// A Level is runs, newest first. Those of level 0 are sublevels: see Version.
 type Level struct {
 	Runs []Run
 }
 
 // A Version is one state of the tree. Of what two levels hold for a key, the
-// one with the lower number holds the newer.
+// one with the lower number holds the newer. It is made by Build, Parse, and
+// from another one by Apply, and never changes; the zero Version is empty.
+//
+// The runs of level 0 are sublevels: the IDs count from 1, and each table is in
+// the one above the highest that has an older table that it overlaps.
 type Version struct {
 	Levels [Levels]Level
 	Blobs  []*Blob // by rising ID; all that some table refers to
+
+	// Flushed is the tables of level 0 with the runs that they were added
+	// with: the newest run first, those of a run by key.
+	Flushed []Placed
+
+	live []BlobUse // what tables refer to of each of Blobs
+}
+
+// Build returns the version of these tables and blob files.
+func Build(tables []Placed, blobs []*Blob) (*Version, error) {
+	v, _, err := new(Version).Apply(&Edit{Added: tables, AddedBlobs: blobs})
+	return v, err
 }
