@@ -1,0 +1,80 @@
+package block
+
+import "github.com/kvbench/kvbench/lsm/ikey"
+
+// Check reads all of a block, and returns how many entries it has. Other than
+// Find and Cursor it notices entries that are out of order, empty keys and
+// bytes that belong to nothing. An error is a *DamageError.
+func Check(data []byte) (entries int, err error) {
+	var c Cursor
+	if err := c.Init(data); err != nil {
+		return 0, err
+	}
+	if err := c.gaps(); err != nil {
+		return 0, err
+	}
+	var (
+		key  []byte
+		last ikey.Trailer
+	)
+	for ok := c.First(); ok; ok = c.Next() {
+		if c.length == 0 {
+			return entries, damage(0, "key of entry %d is empty", entries)
+		}
+		if entries > 0 && ikey.Compare(key, last, c.Key(), c.Trailer()) >= 0 {
+			return entries, damage(0, "entry %d is out of order", entries)
+		}
+		key, last = append(key[:0], c.Key()...), c.Trailer()
+		entries++
+	}
+	return entries, c.Err()
+}
+
+// gaps looks for bytes between and behind the entries.
+func (c *Cursor) gaps() error {
+	data, h := c.data, &c.columns
+	if c.shared {
+		if at := c.restarts.at(data, 0); at != c.restarts.entries {
+			return damage(restartsHeader, "the first entry is at %d, not at %d", at, c.restarts.entries)
+		}
+		return c.checkRestarts()
+	}
+	first, _, value, _, _ := h.row(data, 0)
+	if first != h.suffixes || value != h.values {
+		return damage(h.pairs, "the first pair is not 0")
+	}
+	if _, end, _, valueEnd, _ := h.row(data, h.count-1); end != h.values || valueEnd != h.size {
+		return damage(h.steps, "suffixes end at %d, not at %d, or values at %d, not at %d", end, h.values, valueEnd, h.size)
+	}
+	if h.kind == manyKinds && h.count%2 == 1 && data[h.suffixes-1]>>4 != 0 {
+		return damage(h.suffixes-1, "there is a kind without an entry")
+	}
+	for i := range h.count {
+		at := headsHeader + h.prefix + headBytes*i
+		s, end, _, _, ok := h.row(data, i)
+		if ok && h.split == 0 && head(data[s:end]) != headAt(data, at) {
+			return damage(at, "head of entry %d is not that of its key", i)
+		}
+	}
+	return nil
+}
+
+// checkRestarts looks whether each restart point is an entry whose key is
+// whole.
+func (c *Cursor) checkRestarts() error {
+	i := 0
+	for ok := c.First(); ok; ok = c.Next() {
+		if i == c.restarts.count || c.off != c.restarts.at(c.data, i) {
+			continue
+		}
+		var e entry
+		if !e.parse(c.data, c.off) || e.shared != 0 {
+			return damage(c.off, "the key of a restart point is not whole")
+		}
+		i++
+	}
+	if c.err == nil && i != c.restarts.count {
+		return damage(restartsHeader+4*i, "restart point %d is not an entry", i)
+	}
+	return c.err
+}
