@@ -62,25 +62,65 @@ func (s *Set) with(ranges []Range) *Set {
 		}
 		return newSet(w.fragments(nil))
 	}
-	all := make([]Fragment, s.Len(), s.Len()+2*len(ranges))
-	copy(all, s.Fragments())
-	for _, r := range ranges {
-		// Those that r overlaps or touches.
-		from, _ := slices.BinarySearchFunc(all, r.Lower, func(f Fragment, key []byte) int {
-			return compareUpper(f.Upper, key)
-		})
-		to := from
-		for to < len(all) && compareUpper(r.Upper, all[to].Lower) >= 0 {
-			to++
-		}
-		var w sweep
-		for _, f := range all[from:to] {
-			w.addFragment(f)
-		}
-		w.add(r.Lower, r.Upper, r.Seq)
-		all = slices.Replace(all, from, to, w.fragments(nil)...)
+	if s == nil {
+		s = new(Set)
 	}
-	return newSet(all)
+	room := len(s.fragments) + 2*few
+	n := &Set{
+		fragments: append(make([]Fragment, 0, room), s.fragments...),
+		prefix:    s.prefix,
+		heads:     append(make([]uint64, 0, room), s.heads...),
+		low:       s.low, high: s.high,
+	}
+	for _, r := range ranges {
+		n.splice(r)
+	}
+	n.settle()
+	return n
+}
+
+// splice adds a range to a Set that is not given out yet. The heads of what it
+// touches are wrong where the range has another prefix than the Set.
+func (s *Set) splice(r Range) {
+	// Those that r overlaps or touches.
+	from, _ := slices.BinarySearchFunc(s.fragments, r.Lower, func(f Fragment, key []byte) int {
+		return compareUpper(f.Upper, key)
+	})
+	to := from
+	for to < len(s.fragments) && compareUpper(r.Upper, s.fragments[to].Lower) >= 0 {
+		to++
+	}
+	var w sweep
+	for _, f := range s.fragments[from:to] {
+		w.addFragment(f)
+	}
+	w.add(r.Lower, r.Upper, r.Seq)
+	added := w.fragments(nil)
+	heads := make([]uint64, len(added))
+	for i, f := range added {
+		heads[i] = ikey.Head(f.Lower[min(s.prefix, len(f.Lower)):])
+	}
+	s.fragments = slices.Replace(s.fragments, from, to, added...)
+	s.heads = slices.Replace(s.heads, from, to, heads...)
+	s.high = max(s.high, r.Seq)
+	if s.low == 0 || r.Seq < s.low {
+		s.low = r.Seq
+	}
+}
+
+// settle sets what follows from the first and the last fragment.
+func (s *Set) settle() {
+	first, last := &s.fragments[0], &s.fragments[len(s.fragments)-1]
+	s.lower, s.upper = first.Lower, last.Upper
+	prefix := ikey.CommonPrefix(first.Lower, last.Lower)
+	if prefix == s.prefix && s.heads != nil {
+		return
+	}
+	s.prefix = prefix
+	s.heads = make([]uint64, len(s.fragments))
+	for i := range s.fragments {
+		s.heads[i] = ikey.Head(s.fragments[i].Lower[prefix:])
+	}
 }
 
 // compareUpper compares an upper bound, which may be none, with a key.

@@ -62,20 +62,13 @@ func newSet(fragments []Fragment) *Set {
 	if len(fragments) == 0 {
 		return nil
 	}
-	first, last := &fragments[0], &fragments[len(fragments)-1]
-	s := &Set{
-		fragments: fragments,
-		prefix:    ikey.CommonPrefix(first.Lower, last.Lower),
-		heads:     make([]uint64, len(fragments)),
-		lower:     first.Lower, upper: last.Upper,
-		low: ikey.MaxSeq,
-	}
+	s := &Set{fragments: fragments, low: ikey.MaxSeq}
 	for i := range fragments {
-		f := &fragments[i]
-		s.heads[i] = ikey.Head(f.Lower[s.prefix:])
-		s.high = max(s.high, f.Seqs[0])
-		s.low = min(s.low, f.Seqs[len(f.Seqs)-1])
+		seqs := fragments[i].Seqs
+		s.high = max(s.high, seqs[0])
+		s.low = min(s.low, seqs[len(seqs)-1])
 	}
+	s.settle()
 	return s
 }
 
