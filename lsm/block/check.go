@@ -1,10 +1,14 @@
 package block
 
-import "github.com/kvbench/kvbench/lsm/ikey"
+import (
+	"math"
+
+	"github.com/kvbench/kvbench/lsm/ikey"
+)
 
 // Check reads all of a block, and returns how many entries it has. Other than
-// Find and Cursor it notices entries that are out of order, empty keys and
-// bytes that belong to nothing. An error is a *DamageError.
+// Find and Cursor it notices entries that are out of order, keys that are empty
+// or too long, and bytes that belong to nothing. An error is a *DamageError.
 func Check(data []byte) (entries int, err error) {
 	var c Cursor
 	if err := c.Init(data); err != nil {
@@ -18,8 +22,8 @@ func Check(data []byte) (entries int, err error) {
 		last ikey.Trailer
 	)
 	for ok := c.First(); ok; ok = c.Next() {
-		if c.length == 0 {
-			return entries, damage(0, "key of entry %d is empty", entries)
+		if c.length == 0 || c.length > math.MaxUint16 {
+			return entries, damage(0, "key of entry %d is %d bytes", entries, c.length)
 		}
 		if entries > 0 && ikey.Compare(key, last, c.Key(), c.Trailer()) >= 0 {
 			return entries, damage(0, "entry %d is out of order", entries)
@@ -52,7 +56,10 @@ func (c *Cursor) gaps() error {
 	for i := range h.count {
 		at := headsHeader + h.prefix + headBytes*i
 		s, end, _, _, ok := h.row(data, i)
-		if ok && h.split == 0 && head(data[s:end]) != headAt(data, at) {
+		if !ok {
+			return h.badRow(i)
+		}
+		if h.split == 0 && head(data[s:end]) != headAt(data, at) {
 			return damage(at, "head of entry %d is not that of its key", i)
 		}
 	}
