@@ -1,0 +1,2 @@
+// Package memtable is a memtable.
+package memtable
