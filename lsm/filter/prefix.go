@@ -16,10 +16,12 @@ func Prefix(lower, upper []byte, n int) []byte {
 	}
 	// What follows all keys with the prefix: the last byte that can be raised
 	// is, and the rest cut off.
-	end := bytes.TrimRight(prefix, "\xff")
-	last := len(end) - 1
-	if last >= 0 && len(upper) == len(end) &&
-		bytes.Equal(upper[:last], end[:last]) && upper[last] == end[last]+1 {
+	last := n - 1
+	for last >= 0 && prefix[last] == 0xff {
+		last--
+	}
+	if last >= 0 && len(upper) == last+1 &&
+		bytes.Equal(upper[:last], prefix[:last]) && upper[last] == prefix[last]+1 {
 		return prefix
 	}
 	return nil
