@@ -1,0 +1,180 @@
+package compaction
+
+import (
+	"fmt"
+
+	"github.com/kvbench/kvbench/lsm/ikey"
+	"github.com/kvbench/kvbench/lsm/version"
+)
+
+// A Kind is what is to be done with the inputs.
+type Kind uint8
+
+const (
+	None  Kind = iota
+	Merge      // write what Fold leaves of the inputs to the output level
+	Move       // put the tables, as they are, on the output level
+	Drop       // delete the tables and what is in them
+)
+
+// String returns the kind's name.
+func (k Kind) String() string { return name([]string{"none", "merge", "move", "drop"}, int(k)) }
+
+// A Reason is what made a choice due.
+type Reason uint8
+
+const (
+	NoReason     Reason = iota
+	L0Runs              // sublevels, or bytes, of level 0
+	IntraL0             // sublevels, while the way down is busy
+	Size                // a level over its target
+	Runs                // a level of too many runs
+	SpaceAmp            // too much above the oldest run
+	Stale               // older than TTL
+	TombstoneAge        // a delete is about to be older than it may
+	Garbage             // mostly deletes
+	Expired             // all its puts have expired
+	BlobGarbage         // it refers to a blob file that is mostly garbage
+	Full                // layout fifo: more than MaxBytes
+	Manual              // PickRange
+	Idle                // nothing else to do
+
+	// Reasons is how many there are.
+	Reasons = int(Idle) + 1
+)
+
+var reasons = []string{
+	"none", "l0", "intra-l0", "size", "runs", "space-amp", "stale", "tombstone-age",
+	"garbage", "expired", "blob-garbage", "full", "manual", "idle",
+}
+
+// String returns the reason's name.
+func (r Reason) String() string { return name(reasons, int(r)) }
+
+// A Priority orders jobs that compete for the disk and the processor; higher
+// ones go first. A flush goes before all of them (Balmau et al., "SILK", ATC
+// 2019).
+type Priority uint8
+
+const (
+	Lowest Priority = iota // only when there is nothing else to do
+	Deep                   // below level 0
+	Bound                  // keeps a promise: ages, the size of a fifo
+	Level0                 // makes room for flushes
+)
+
+// String returns the priority's name.
+func (p Priority) String() string {
+	return name([]string{"lowest", "deep", "bound", "level0"}, int(p))
+}
+
+func name(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return fmt.Sprintf("unknown(%d)", i)
+}
+
+// An Input is tables of one run, in the order of their keys.
+type Input struct {
+	Level  int
+	Run    uint64 // of level 0: that of the sublevel
+	Tables []*version.Table
+}
+
+// A Choice is what to do next. It is not changed once it was returned.
+type Choice struct {
+	Kind     Kind
+	Reason   Reason
+	Priority Priority
+	Score    float64 // how due it is; 1: just so
+
+	// Inputs are newest first; tables of the run that the outputs join last.
+	// Drops may come from several runs.
+	Inputs []Input
+
+	OutputLevel int
+	// OutputRun is the run that outputs join, 0: they are a new run, whose id
+	// is taken when the job is installed. On level 0 outputs stand where the
+	// newest input stood: their run is that of the newest input.
+	OutputRun  uint64
+	TableBytes int64 // size of outputs to aim at
+
+	// GrandparentLevel: an output should end before it overlaps more than
+	// GrandparentBytes of this level. 0: no such limit.
+	GrandparentLevel int
+	GrandparentBytes int64
+
+	// Lower and Upper bound the keys of all inputs, both included.
+	Lower, Upper []byte
+
+	// Cursor is what the caller keeps as State.Cursors[Inputs[0].Level], once
+	// the job is done. nil: keep what was.
+	Cursor []byte
+
+	// Blocked, of kind None: there is something to do once jobs that run are
+	// done.
+	Blocked bool
+}
+
+// Bytes is the size of all inputs.
+func (c *Choice) Bytes() int64 {
+	var n int64
+	for i := range c.Inputs {
+		n += bytesOf(c.Inputs[i].Tables)
+	}
+	return n
+}
+
+// Tables is how many inputs there are.
+func (c *Choice) Tables() int {
+	n := 0
+	for i := range c.Inputs {
+		n += len(c.Inputs[i].Tables)
+	}
+	return n
+}
+
+// top is the level of the newest input.
+func (c *Choice) top() int {
+	if len(c.Inputs) == 0 {
+		return c.OutputLevel
+	}
+	return c.Inputs[0].Level
+}
+
+// conflicts reports whether c must wait for o, that runs: outputs of both
+// would go to one place, or one passes over where the other arrives.
+func (c *Choice) conflicts(o *Choice) bool {
+	if c.Kind == Drop || o.Kind == Drop {
+		return false // what is dropped is busy; nothing is written
+	}
+	in, out, oin, oout := c.top(), c.OutputLevel, o.top(), o.OutputLevel
+	if out == oout && out > 0 && (c.OutputRun == 0 || c.OutputRun != o.OutputRun) {
+		return true // it would make one run more than the other knows of
+	}
+	if out != oout && !(oin < out && out < oout) && !(in < oout && oout < out) {
+		return false
+	}
+	a, b := span{lower: c.Lower, upper: c.Upper}, span{lower: o.Lower, upper: o.Upper}
+	return a.overlaps(b)
+}
+
+// State is all that a choice depends on.
+type State struct {
+	Version *version.Version
+	// Running are the jobs that have not been installed yet.
+	Running []*Choice
+	// Busy are further tables that must be left alone.
+	Busy map[uint64]bool
+	// Now is nanoseconds of Unix time.
+	Now int64
+	// Snapshot is the oldest that is open; 0: none.
+	Snapshot ikey.Seq
+	// Idle: nothing else wants the disk. Level 0 is then due with one run.
+	Idle bool
+	// Cursors say where movement round-robin goes on; see Choice.Cursor.
+	Cursors [version.Levels][]byte
+	// BlobVictims are tables whose separated values should be written anew.
+	BlobVictims []uint64
+}
