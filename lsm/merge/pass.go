@@ -136,8 +136,12 @@ func (l *Live) seekKey(under ikey.Seq, seen bool) bool {
 		ok = l.it.Next()
 	}
 	if ok && same(l.it.Key(), l.last) {
+		t := l.it.Trailer()
+		if seen && t != l.trailer {
+			l.stats.Obsolete++
+		}
 		seen = true
-		l.save(l.it.Trailer(), under)
+		l.save(t, under)
 	}
 	if l.it.err == nil {
 		l.it.SeekLT(l.last)
