@@ -61,7 +61,14 @@ func (r *Reader) Load(n int, a cache.Admission) (Held, error) {
 	if r.mapped != nil && r.plain(n) {
 		return r.loadMapped(n)
 	}
+	return r.loadFrom(n, a, nil)
+}
+
+// loadFrom is Load of a block whose bytes were read already, unless stored is
+// nil.
+func (r *Reader) loadFrom(n int, a cache.Admission, stored []byte) (Held, error) {
 	l := r.loader(n)
+	l.from = stored
 	h, err := r.insert(l, a)
 	r.done(l)
 	return h, err
