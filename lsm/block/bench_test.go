@@ -22,7 +22,7 @@ var benchLayouts = []struct {
 func blocks(o Options, count, size int) (data [][]byte, keys [][]byte, of []int) {
 	n := (size + 124) / 125
 	for i := range count {
-		items := ycsb(n, 100)
+		items := ycsbFrom(i*n, n, 100)
 		data = append(data, encode(o, items))
 		for _, it := range items {
 			keys, of = append(keys, []byte(it.key)), append(of, i)
@@ -41,7 +41,7 @@ func BenchmarkFind(b *testing.B) {
 	for _, l := range benchLayouts {
 		for _, kib := range []int{4, 8, 16} {
 			b.Run(fmt.Sprintf("layout=%s/block=%dKiB", l.name, kib), func(b *testing.B) {
-				data, keys, of := blocks(l.o, 8, kib<<10)
+				data, keys, of := blocks(l.o, 32, kib<<10)
 				b.ReportAllocs()
 				i := 0
 				for b.Loop() {
@@ -88,7 +88,7 @@ func BenchmarkFindCold(b *testing.B) {
 func BenchmarkFindAbsent(b *testing.B) {
 	for _, l := range benchLayouts {
 		b.Run("layout="+l.name+"/block=4KiB", func(b *testing.B) {
-			data, keys, of := blocks(l.o, 8, 4<<10)
+			data, keys, of := blocks(l.o, 32, 4<<10)
 			for _, k := range keys {
 				k[22] ^= 1
 			}

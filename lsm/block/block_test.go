@@ -180,11 +180,14 @@ func TestGiantsFitIntoABlock(t *testing.T) {
 	}
 }
 
-// ycsb are n entries as YCSB loads them, of 100 bytes, or of value bytes.
-func ycsb(n, value int) []item {
+// ycsb are n entries as YCSB loads them, with values of value bytes.
+func ycsb(n, value int) []item { return ycsbFrom(0, n, value) }
+
+// ycsbFrom are others for each from.
+func ycsbFrom(from, n, value int) []item {
 	items := make([]item, n)
 	for i := range items {
-		x := uint64(i+1) * 0x9e3779b97f4a7c15
+		x := uint64(from+i+1) * 0x9e3779b97f4a7c15
 		items[i] = item{fmt.Sprintf("user628478%013d", x%1e13), ikey.Make(0, ikey.Put), strings.Repeat("v", value)}
 	}
 	slices.SortFunc(items, func(a, b item) int { return cmp.Compare(a.key, b.key) })
@@ -199,7 +202,7 @@ func TestKeysCostLittleBesideTheirValues(t *testing.T) {
 		t.Errorf("%d bytes for %d of keys and values", len(data), raw)
 	}
 	for i := range items {
-		items[i].trailer = ikey.Make(ikey.Seq(1<<40+100*i), ikey.Put)
+		items[i].trailer = ikey.Make(1<<40+ikey.Seq(100*i), ikey.Put)
 	}
 	if n := len(encode(Options{}, items)) - len(data); n != 2*64 {
 		t.Errorf("sequence numbers cost %d bytes", n)

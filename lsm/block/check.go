@@ -43,23 +43,23 @@ func (c *Cursor) gaps() error {
 		}
 		return c.checkRestarts()
 	}
-	first, _, value, _, _ := h.row(data, 0)
-	if first != h.suffixes || value != h.values {
+	if p := h.pair(data, 0); p.suffix != 0 || p.value != 0 {
 		return damage(h.pairs, "the first pair is not 0")
 	}
-	if _, end, _, valueEnd, _ := h.row(data, h.count-1); end != h.values || valueEnd != h.size {
-		return damage(h.steps, "suffixes end at %d, not at %d, or values at %d, not at %d", end, h.values, valueEnd, h.size)
+	suffixes, values := h.values-h.suffixes, h.size-h.values
+	if p := h.pair(data, h.count-1); p.suffixEnd != suffixes || p.valueEnd != values {
+		return damage(h.steps, "suffixes are %d of %d bytes, or values %d of %d", p.suffixEnd, suffixes, p.valueEnd, values)
 	}
 	if h.kind == manyKinds && h.count%2 == 1 && data[h.suffixes-1]>>4 != 0 {
 		return damage(h.suffixes-1, "there is a kind without an entry")
 	}
 	for i := range h.count {
 		at := headsHeader + h.prefix + headBytes*i
-		s, end, _, _, ok := h.row(data, i)
-		if !ok {
-			return h.badRow(i)
+		p := h.pair(data, i)
+		if !h.holds(p) {
+			return h.badPair(i)
 		}
-		if h.split == 0 && head(data[s:end]) != headAt(data, at) {
+		if h.split == 0 && head(data[h.suffixes:][p.suffix:p.suffixEnd]) != headAt(data, at) {
 			return damage(at, "head of entry %d is not that of its key", i)
 		}
 	}

@@ -6,6 +6,10 @@ import (
 	"github.com/kvbench/kvbench/lsm/ikey"
 )
 
+// room is how many bytes the buffer of a cursor is longer than its key: they
+// are copied at once.
+const room = 16
+
 // A Cursor walks the entries of a block. Its zero value is ready for Init, and
 // Init again is how it walks another block: its buffer stays. It belongs to one
 // goroutine, and must not be copied once it was used.
@@ -18,10 +22,13 @@ type Cursor struct {
 	key     []byte // Key is its beginning, as long as length says
 	length  int
 	trailer ikey.Trailer
-	value   []byte
 	err     error
+
+	value, valueEnd int // in data
+
 	on      bool
 	shared  bool // the layout is Restarts
+	uniform bool // all entries have the trailer that the cursor has
 
 	columns columns
 	i       int
@@ -33,7 +40,8 @@ type Cursor struct {
 // Init takes the cursor to a block, which must stay as it is for as long as
 // the cursor, or a value that it gave, is used. An error is a *DamageError.
 func (c *Cursor) Init(data []byte) error {
-	c.data, c.err, c.on, c.value, c.length = data, nil, false, nil, 0
+	c.data, c.err, c.on, c.length = data, nil, false, 0
+	c.value, c.valueEnd = 0, 0
 	c.shared = len(data) > 0 && Layout(data[0]) == Restarts
 	if c.shared {
 		if !c.restarts.parse(data) {
@@ -46,17 +54,25 @@ func (c *Cursor) Init(data []byte) error {
 		return c.err
 	}
 	h := &c.columns
-	c.reserve(h.prefix + headBytes + 2*8)
+	if c.uniform = h.width == 0 && h.kind != manyKinds; c.uniform {
+		kind := ikey.Kind(h.kind)
+		if h.base > uint64(ikey.MaxSeq) || !kind.Valid() {
+			c.err = h.badTrailer(0, h.base, kind)
+			return c.err
+		}
+		c.trailer = ikey.Make(ikey.Seq(h.base), kind)
+	}
+	c.reserve(h.prefix)
 	copy(c.key, data[headsHeader:][:h.prefix])
 	return nil
 }
 
-// reserve makes c.key n bytes long, or longer.
+// reserve makes c.key longer than n by room, or more.
 func (c *Cursor) reserve(n int) {
-	if n <= len(c.key) {
+	if n+room <= len(c.key) {
 		return
 	}
-	grown := make([]byte, max(n, 2*len(c.key), 64))
+	grown := make([]byte, max(n+room, 2*len(c.key), 64))
 	copy(grown, c.key)
 	c.key = grown
 }
@@ -91,9 +107,9 @@ func (c *Cursor) SeekGE(key []byte) bool {
 	case c.shared:
 		return c.seekShared(key)
 	}
-	i, _, bad := c.columns.search(c.data, key, ikey.MaxSeq)
-	if bad >= 0 {
-		return c.fail(c.columns.badRow(bad))
+	i, hit := c.columns.search(c.data, key, ikey.MaxSeq)
+	if hit == damaged {
+		return c.fail(c.columns.badPair(i))
 	}
 	return c.load(i)
 }
@@ -109,9 +125,9 @@ func (c *Cursor) SeekLT(key []byte) bool {
 		}
 		return c.Last()
 	}
-	i, _, bad := c.columns.search(c.data, key, ikey.MaxSeq)
-	if bad >= 0 {
-		return c.fail(c.columns.badRow(bad))
+	i, hit := c.columns.search(c.data, key, ikey.MaxSeq)
+	if hit == damaged {
+		return c.fail(c.columns.badPair(i))
 	}
 	return c.load(i - 1)
 }
@@ -148,7 +164,7 @@ func (c *Cursor) Head() uint64 { return ikey.Head(c.key[:c.length]) }
 func (c *Cursor) Trailer() ikey.Trailer { return c.trailer }
 
 // Value returns the value, a slice of the block.
-func (c *Cursor) Value() []byte { return c.value }
+func (c *Cursor) Value() []byte { return c.data[c.value:c.valueEnd:c.valueEnd] }
 
 // Valid reports whether the cursor is on an entry.
 func (c *Cursor) Valid() bool { return c.on }
@@ -170,33 +186,40 @@ func (c *Cursor) load(i int) bool {
 		return false
 	}
 	data := c.data
-	at, end, value, valueEnd, ok := h.row(data, i)
-	if !ok {
-		return c.fail(h.badRow(i))
-	}
-	seq, kind := h.seq(data, i), h.kindOf(data, i)
-	if seq > uint64(ikey.MaxSeq) || !kind.Valid() {
-		return c.fail(h.badTrailer(i, seq, kind))
-	}
-	n := h.prefix + h.split + end - at
-	c.reserve(n + 2*8)
-	to := c.key[h.prefix:]
-	if h.split > 0 {
-		w := binary.LittleEndian.Uint32(data[headsHeader+h.prefix+headBytes*i:])
-		binary.BigEndian.PutUint32(to, w)
-		to = to[headBytes:]
-	}
-	if end-at <= 2*8 && at+2*8 <= len(data) {
-		// What is copied beyond the suffix is beyond the key, too.
-		from := data[at:][:2*8]
-		binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
-		binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+	var p pair
+	if !h.wide {
+		p = h.narrowPair(data, i)
 	} else {
-		copy(to, data[at:end])
+		p = h.pair(data, i)
+	}
+	if !h.holds(p) {
+		return c.fail(h.badPair(i))
+	}
+	if !c.uniform {
+		seq, kind := h.seq(data, i), h.kindOf(data, i)
+		if seq > uint64(ikey.MaxSeq) || !kind.Valid() {
+			return c.fail(h.badTrailer(i, seq, kind))
+		}
+		c.trailer = ikey.Make(ikey.Seq(seq), kind)
+	}
+	at, suffix := h.suffixes+p.suffix, p.suffixEnd-p.suffix
+	n := h.prefix + h.split + suffix
+	if n+room > len(c.key) {
+		c.reserve(n)
+	}
+	to := c.key[h.prefix:]
+	// The head may lie over the suffix, and what is copied beyond the suffix
+	// is beyond the key.
+	w := binary.LittleEndian.Uint32(data[headsHeader+h.prefix+headBytes*i:])
+	binary.BigEndian.PutUint32(to, w)
+	to = to[h.split:]
+	if suffix <= room && at+room <= len(data) {
+		*(*[room]byte)(to) = [room]byte(data[at:])
+	} else {
+		copy(to, data[at:at+suffix])
 	}
 	c.i, c.length = i, n
-	c.trailer = ikey.Make(ikey.Seq(seq), kind)
-	c.value = data[value:valueEnd:valueEnd]
+	c.value, c.valueEnd = h.values+p.value, h.values+p.valueEnd
 	c.on = true
 	return true
 }

@@ -25,7 +25,7 @@ func (c *Cursor) decode(off int) bool {
 	c.length = e.shared + e.trailer - e.suffix
 	c.reserve(c.length)
 	copy(c.key[e.shared:], c.data[e.suffix:e.trailer])
-	c.trailer, c.value = t, c.data[e.value:e.end:e.end]
+	c.trailer, c.value, c.valueEnd = t, e.value, e.end
 	c.off, c.end, c.on = off, e.end, true
 	return true
 }

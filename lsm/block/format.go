@@ -193,31 +193,38 @@ func fault(data []byte) error {
 		count, binary.LittleEndian.Uint16(data[12:]), binary.LittleEndian.Uint32(data[8:]), len(data))
 }
 
-// row returns where the suffix and the value of entry i are in the block.
-// 0 <= i < count. If it reports false, they are damaged.
-func (c *columns) row(data []byte, i int) (suffix, suffixEnd, value, valueEnd int, ok bool) {
-	var k, kEnd, v, vEnd int
-	if !c.wide {
-		w := binary.LittleEndian.Uint64(data[c.pairs+4*i:])
-		k, v, kEnd, vEnd = int(uint16(w)), int(uint16(w>>16)), int(uint16(w>>32)), int(w>>48)
-	} else {
-		a := binary.LittleEndian.Uint64(data[c.pairs+8*i:])
-		b := binary.LittleEndian.Uint64(data[c.pairs+8*i+8:])
-		k, v, kEnd, vEnd = int(uint32(a)), int(a>>32), int(uint32(b)), int(b>>32)
-	}
-	suffix, suffixEnd = c.suffixes+k, c.suffixes+kEnd
-	value, valueEnd = c.values+v, c.values+vEnd
-	ok = k <= kEnd && suffixEnd <= c.values && v <= vEnd && valueEnd <= c.size
-	return suffix, suffixEnd, value, valueEnd, ok
+// A pair is where in their columns suffix and value of an entry begin and end.
+type pair struct{ suffix, value, suffixEnd, valueEnd int }
+
+// narrowPair is pair, if the pairs are not wide.
+func (c *columns) narrowPair(data []byte, i int) pair {
+	w := binary.LittleEndian.Uint64(data[c.pairs+4*i:])
+	return pair{int(uint16(w)), int(uint16(w >> 16)), int(uint16(w >> 32)), int(w >> 48)}
 }
 
-// badRow says why row reported false.
-func (c *columns) badRow(i int) error {
-	pair := 4
-	if c.wide {
-		pair = 8
+// pair is that of entry i; 0 <= i < count.
+func (c *columns) pair(data []byte, i int) pair {
+	if !c.wide {
+		return c.narrowPair(data, i)
 	}
-	return damage(c.pairs+pair*i, "suffix or value of entry %d does not end where it should", i)
+	a := binary.LittleEndian.Uint64(data[c.pairs+8*i:])
+	b := binary.LittleEndian.Uint64(data[c.pairs+8*i+8:])
+	return pair{int(uint32(a)), int(a >> 32), int(uint32(b)), int(b >> 32)}
+}
+
+// holds reports whether p is within the columns.
+func (c *columns) holds(p pair) bool {
+	return p.suffix <= p.suffixEnd && p.suffixEnd <= c.values-c.suffixes &&
+		p.value <= p.valueEnd && p.valueEnd <= c.size-c.values
+}
+
+// badPair says that those of entry i are not.
+func (c *columns) badPair(i int) error {
+	n := 4
+	if c.wide {
+		n = 8
+	}
+	return damage(c.pairs+n*i, "suffix or value of entry %d does not end where it should", i)
 }
 
 // seq is the sequence number of entry i; beyond MaxSeq it is damaged.

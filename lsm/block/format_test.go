@@ -214,8 +214,8 @@ func TestNoFlippedByteLeadsAstray(t *testing.T) {
 	}
 }
 
-// damaged checks that damage makes Check say so.
-func damaged(t *testing.T, full []byte, want string, damage func(p []byte) []byte) {
+// wantDamage checks that damage makes Check say so.
+func wantDamage(t *testing.T, full []byte, want string, damage func(p []byte) []byte) {
 	t.Helper()
 	p := damage(bytes.Clone(full))
 	_, err := Check(p)
@@ -243,7 +243,7 @@ func TestEachDamagedFieldOfHeadsIsNamed(t *testing.T) {
 		"there are no entries":               func(p []byte) { clear(p[4:8]) },
 		"4294967295 entries":                 func(p []byte) { binary.LittleEndian.PutUint32(p[4:], 1<<32-1) },
 		"suffixes of 4278190097 do not fit":  func(p []byte) { p[11] = 0xff },
-		"suffixes end at":                    func(p []byte) { p[8]++ },
+		"or values 26 of 25":                 func(p []byte) { p[8]++ },
 		"a prefix of 65282":                  func(p []byte) { p[13] = 0xff },
 		"reserved bytes":                     func(p []byte) { p[15] = 1 },
 		"sequence number of entry 0 is":      func(p []byte) { p[23] = 1 },
@@ -251,23 +251,23 @@ func TestEachDamagedFieldOfHeadsIsNamed(t *testing.T) {
 		"the first pair is":                  func(p []byte) { p[c.pairs] = 1 },
 		"suffix or value of entry 2 does":    func(p []byte) { p[c.pairs+4*3] = 0 },
 		"or value of entry 2 does not":       func(p []byte) { p[c.pairs+4*3+2] = 0 },
-		"or values at":                       func(p []byte) { p[c.pairs+4*5+2]-- },
+		"or values 25 of 26":                 func(p []byte) { p[c.pairs+4*5+2]-- },
 		"entry 1 is out of order":            func(p []byte) { p[c.steps+3] = 0xff },
 		"kind of entry 2 is range-delete":    func(p []byte) { p[c.kinds+1] |= 15 },
 		"there is a kind without an entry":   func(p []byte) { p[c.kinds+2] |= 0x10 },
 		"head of entry 0 is not that of its": func(p []byte) { p[c.suffixes]++ },
 	} {
-		damaged(t, full, want, func(p []byte) []byte { f(p); return p })
+		wantDamage(t, full, want, func(p []byte) []byte { f(p); return p })
 	}
-	damaged(t, full, "is empty", func(p []byte) []byte { return nil })
-	damaged(t, full, "the header is 24", func(p []byte) []byte { return p[:23] })
-	damaged(t, full, "values at", func(p []byte) []byte { return append(p, 0) })
-	damaged(t, encode(Options{}, settled()), "kind of entry 0 is kind(5)", func(p []byte) []byte { p[3] = 5; return p })
-	damaged(t, encode(Options{}, []item{{"k", 0, ""}}), "key of entry 0 is 0 bytes", func(p []byte) []byte {
+	wantDamage(t, full, "is empty", func(p []byte) []byte { return nil })
+	wantDamage(t, full, "the header is 24", func(p []byte) []byte { return p[:23] })
+	wantDamage(t, full, "values 26 of 27", func(p []byte) []byte { return append(p, 0) })
+	wantDamage(t, encode(Options{}, settled()), "kind of entry 0 is kind(5)", func(p []byte) []byte { p[3] = 5; return p })
+	wantDamage(t, encode(Options{}, []item{{"k", 0, ""}}), "key of entry 0 is 0 bytes", func(p []byte) []byte {
 		p[12] = 0
 		return slices.Delete(p, headsHeader, headsHeader+1)
 	})
-	damaged(t, encode(Options{}, []item{{"ka", ikey.Make(ikey.MaxSeq, 0), ""}, {"kb", 1, ""}}), "sequence number of entry 0 is 0xffffffffffffffff", func(p []byte) []byte {
+	wantDamage(t, encode(Options{}, []item{{"ka", ikey.Make(ikey.MaxSeq, 0), ""}, {"kb", 1, ""}}), "sequence number of entry 0 is 0xffffffffffffffff", func(p []byte) []byte {
 		binary.LittleEndian.PutUint64(p[16:], 1<<63)
 		binary.LittleEndian.PutUint64(p[len(p)-2-1-16:], 1<<63)
 		return p
@@ -296,8 +296,8 @@ func TestEachDamagedFieldOfRestartsIsNamed(t *testing.T) {
 		"kind is kind(9)":                 func(p []byte) { p[first+3+4] = 9 },
 		"entry 1 is out of order":         func(p []byte) { p[second+3+7] = 1 },
 	} {
-		damaged(t, full, want, func(p []byte) []byte { f(p); return p })
+		wantDamage(t, full, want, func(p []byte) []byte { f(p); return p })
 	}
-	damaged(t, full, "the header is 8", func(p []byte) []byte { return p[:7] })
-	damaged(t, full, "there should be an entry", func(p []byte) []byte { return append(p, 0) })
+	wantDamage(t, full, "the header is 8", func(p []byte) []byte { return p[:7] })
+	wantDamage(t, full, "there should be an entry", func(p []byte) []byte { return append(p, 0) })
 }
