@@ -226,7 +226,7 @@ func (d *draft) level(n int) error {
 	return nil
 }
 
-// run returns a run without what is gone and with what joins it.
+// run returns a run without what is gone and with what joins it, maybe empty.
 func (d *draft) run(r Run, joins []*Table) (Run, error) {
 	leaves := slices.ContainsFunc(r.Tables, func(t *Table) bool { return d.gone[t.ID] != nil })
 	if !leaves && len(joins) == 0 {
@@ -239,6 +239,9 @@ func (d *draft) run(r Run, joins []*Table) (Run, error) {
 		}
 	}
 	next.Tables = append(next.Tables, joins...)
+	if len(next.Tables) == 0 {
+		return next, nil
+	}
 	slices.SortFunc(next.Tables, func(a, b *Table) int { return bytes.Compare(a.Smallest, b.Smallest) })
 	return next, next.check()
 }

@@ -26,13 +26,15 @@ func (v *Version) applyBlobs(e *Edit, dropped *Dropped) error {
 	if !e.touchesBlobs(dropped) {
 		return nil
 	}
+	for _, b := range e.AddedBlobs {
+		if err := b.check(); err != nil {
+			return fmt.Errorf("%w: add %w", ErrEdit, err)
+		}
+	}
 	blobs := slices.Concat(v.Blobs, e.AddedBlobs)
 	slices.SortFunc(blobs, func(a, b *Blob) int { return cmp.Compare(a.ID, b.ID) })
 	live := make([]BlobUse, len(blobs))
 	for i, b := range blobs {
-		if err := b.check(); err != nil {
-			return fmt.Errorf("%w: %w", ErrEdit, err)
-		}
 		if i > 0 && blobs[i-1].ID == b.ID {
 			return fmt.Errorf("%w: add blob file %d: it is there already", ErrEdit, b.ID)
 		}
