@@ -21,9 +21,9 @@ import (
 //	block     offset  size  field
 //	          0       n     content      compressed or not
 //	          n       1     compression  package compress; 0 is none
-//	          n+1     4     crc          CRC-32C of content, compression, and
-//	                                     16 bytes more: the table's id and the
-//	                                     block's offset, 8 bytes each
+//	          n+1     4     crc          CRC-32C of content and compression,
+//	                                     exclusive-or a number that is made of
+//	                                     the table's id and the block's offset
 //
 // So a block that is in another place than where it was written, or in
 // another table, fails its check. Only data blocks are ever compressed.
@@ -75,10 +75,16 @@ func seal(dst []byte, start int, compression uint8, id, offset uint64) []byte {
 
 // checksum is the crc of a block: its content and compression byte.
 func checksum(p []byte, id, offset uint64) uint32 {
-	var place [16]byte
-	binary.LittleEndian.PutUint64(place[0:], id)
-	binary.LittleEndian.PutUint64(place[8:], offset)
-	return crc32.Update(crc32.Checksum(p, castagnoli), castagnoli, place[:])
+	return crc32.Checksum(p, castagnoli) ^ place(id, offset)
+}
+
+// place is a number that hardly any two places have in common: the upper half
+// of what the finalizer of splitmix64 makes of them.
+func place(id, offset uint64) uint32 {
+	x := id*0x9e3779b97f4a7c15 + offset
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return uint32(x >> 32)
 }
 
 var errChecksum = errors.New("checksum is wrong")

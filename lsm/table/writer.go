@@ -10,6 +10,7 @@ import (
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/cache"
 	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/lsm/blob"
 	"github.com/kvbench/kvbench/lsm/block"
 	"github.com/kvbench/kvbench/lsm/compress"
 	"github.com/kvbench/kvbench/lsm/filter"
@@ -216,31 +217,41 @@ func (w *Writer) count(key []byte, t ikey.Trailer, value []byte) {
 	case ikey.Delete:
 		p.Tombstones++
 	default:
-		size = w.countOther(kind, len(key), value)
+		size = w.countOther(kind, key, value)
 	}
 	p.ValueBytes += size
 }
 
 // countOther enters what is special of an entry, and returns how long its
 // value is.
-func (w *Writer) countOther(kind ikey.Kind, key int, value []byte) uint64 {
+func (w *Writer) countOther(kind ikey.Kind, key, value []byte) uint64 {
 	size := uint64(len(value))
 	if !kind.Expires() {
 		w.forever = true
 	} else if at, rest, ok := ikey.Expiry(value); ok {
 		value = rest
 		w.expiry = max(w.expiry, at)
+	} else {
+		w.odd(kind, key)
 	}
 	if kind.Separate() {
-		if file, n, ok := placeOf(value); ok {
-			w.use(file, n)
-			size = n
+		if at, ok := blob.ParsePointer(value); ok {
+			w.use(at.File, at.Length)
+			size = at.Length
+		} else {
+			w.odd(kind, key)
 		}
 	}
 	if kind.Expires() {
-		w.props.ExpiringBytes += uint64(key) + size
+		w.props.ExpiringBytes += uint64(len(key)) + size
 	}
 	return size
+}
+
+// odd refuses an entry whose value is not that of its kind: the account of
+// blob files would be wrong, and they be dropped too early.
+func (w *Writer) odd(kind ikey.Kind, key []byte) {
+	w.err = fmt.Errorf("write table %d: %w: entry %.64q has no value of kind %v", w.o.ID, engine.ErrInvalid, key, kind)
 }
 
 // use counts a value in a blob file. There are few files, and what comes next
