@@ -95,8 +95,9 @@ type Choice struct {
 
 	OutputLevel int
 	// OutputRun is the run that outputs join, 0: they are a new run, whose id
-	// is taken when the job is installed. On level 0 outputs stand where the
-	// newest input stood: their run is that of the newest input.
+	// is taken when the job is installed: it is higher than all others then. It
+	// may be that of inputs, all of which go. On level 0 it is one that the
+	// newest input was flushed with: outputs stand where that stood.
 	OutputRun  uint64
 	TableBytes int64 // size of outputs to aim at
 
@@ -105,8 +106,9 @@ type Choice struct {
 	GrandparentLevel int
 	GrandparentBytes int64
 
-	// Lower and Upper bound the keys of all inputs, both included.
+	// Lower, Upper and Exclusive are the bounds of all inputs; see Bounds.
 	Lower, Upper []byte
+	Exclusive    bool
 
 	// Cursor is what the caller keeps as State.Cursors[Inputs[0].Level], once
 	// the job is done. nil: keep what was.
@@ -115,6 +117,16 @@ type Choice struct {
 	// Blocked, of kind None: there is something to do once jobs that run are
 	// done.
 	Blocked bool
+}
+
+// Bounds are those of all inputs.
+func (c *Choice) Bounds() version.Bounds {
+	return version.Bounds{Lower: c.Lower, Upper: c.Upper, Exclusive: c.Exclusive}
+}
+
+func (c *Choice) setBounds() {
+	b := hull(c.Inputs)
+	c.Lower, c.Upper, c.Exclusive = b.Lower, b.Upper, b.Exclusive
 }
 
 // Bytes is the size of all inputs.
@@ -143,6 +155,35 @@ func (c *Choice) top() int {
 	return c.Inputs[0].Level
 }
 
+// Bottom returns what is older than a choice's inputs and none of them, in the
+// version that it was made of. That version gets old while the job runs, but
+// what is older than the inputs only moves further down, or goes.
+func Bottom(v *version.Version, c *Choice) *version.Older {
+	level, run := c.top(), uint64(0)
+	var inputs []*version.Table
+	for i, in := range c.Inputs {
+		inputs = append(inputs, in.Tables...)
+		switch {
+		case level > 0 && i == 0:
+			run = in.Run
+		case level == 0 && in.Level == 0:
+			run = max(run, newestFlush(v, in.Tables))
+		}
+	}
+	return v.Older(level, run, inputs)
+}
+
+// newestFlush is the highest run that some of the tables were added to level 0
+// with.
+func newestFlush(v *version.Version, tables []*version.Table) uint64 {
+	var run uint64
+	for _, x := range tables {
+		r, _ := v.FlushRun(x.ID)
+		run = max(run, r)
+	}
+	return run
+}
+
 // conflicts reports whether c must wait for o, that runs: outputs of both
 // would go to one place, or one passes over where the other arrives.
 func (c *Choice) conflicts(o *Choice) bool {
@@ -156,8 +197,7 @@ func (c *Choice) conflicts(o *Choice) bool {
 	if out != oout && !(oin < out && out < oout) && !(in < oout && oout < out) {
 		return false
 	}
-	a, b := span{lower: c.Lower, upper: c.Upper}, span{lower: o.Lower, upper: o.Upper}
-	return a.overlaps(b)
+	return c.Bounds().Overlaps(o.Bounds())
 }
 
 // State is all that a choice depends on.

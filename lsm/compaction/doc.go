@@ -24,8 +24,9 @@
 //	level0.go  what leaves level 0: sets that leave no older table behind that
 //	           overlaps; and merges within level 0 while the way down is busy
 //	manual.go  compaction of a range of keys, a step at a time
-//	choice.go  choices, and when two of them are in conflict
-//	bottom.go  whether something older than a choice's inputs can exist
+//	fifo.go    what is dropped for its age, or for lack of space
+//	choice.go  choices, when two of them are in conflict, and Bottom: what may
+//	           be older than a choice's inputs
 //	tree.go    the view of a version that all these share
 //	targets.go sizes of levels, and Debt
 //

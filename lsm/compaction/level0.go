@@ -13,7 +13,7 @@ func disjoint(tables []*version.Table) bool {
 		return bytes.Compare(a.Smallest, b.Smallest)
 	})
 	for i := 1; i < len(sorted); i++ {
-		if !spanOf(sorted[i-1]).before(spanOf(sorted[i])) {
+		if !sorted[i-1].Bounds().Before(sorted[i].Bounds()) {
 			return false
 		}
 	}
@@ -22,16 +22,16 @@ func disjoint(tables []*version.Table) bool {
 
 // closed returns the tables of level 0 that want says may go and that no older
 // table stays behind of which overlaps them: sublevels from the oldest up.
-func (t *tree) closed(want func(s span) bool) []Input {
+func (t *tree) closed(want func(b version.Bounds) bool) []Input {
 	sub := t.runs(0)
-	var left []span // what stays, of the sublevels so far
+	var left []version.Bounds // what stays, of the sublevels so far
 	taken := make([]Input, 0, len(sub))
 	for i := len(sub) - 1; i >= 0; i-- {
 		in := Input{Run: sub[i].ID}
 		for _, x := range sub[i].Tables {
-			s := spanOf(x)
-			if t.busy[x.ID] || !want(s) || slices.ContainsFunc(left, s.overlaps) {
-				left = append(left, s)
+			b := x.Bounds()
+			if t.busy[x.ID] || !want(b) || slices.ContainsFunc(left, b.Overlaps) {
+				left = append(left, b)
 				continue
 			}
 			in.Tables = append(in.Tables, x)
@@ -60,7 +60,7 @@ func (t *tree) fromLevel0(n *need) (Choice, bool) {
 }
 
 func (t *tree) bestOf0(n *need, out int) (best Choice, ok bool) {
-	everything := t.closed(func(span) bool { return true })
+	everything := t.closed(func(version.Bounds) bool { return true })
 	if len(everything) == 0 {
 		return Choice{}, false
 	}
@@ -82,11 +82,11 @@ func (t *tree) bestOf0(n *need, out int) (best Choice, ok bool) {
 		return best, found
 	}
 	for _, seed := range everything[len(everything)-1].Tables {
-		s := spanOf(seed)
-		if below := t.below(out, s); len(below) > 0 {
-			s = hull([]Input{{Tables: []*version.Table{seed}}, {Tables: below}})
+		around := seed.Bounds()
+		if below := t.below(out, around); len(below) > 0 {
+			around = around.Union(version.UnionOf(below))
 		}
-		c, ok := try(t.closed(s.contains))
+		c, ok := try(t.closed(func(b version.Bounds) bool { return covers(around, b) }))
 		if ok && (!found || share0(&c) > 1.1*share0(&best)) {
 			best, found = c, true
 		}
@@ -94,10 +94,10 @@ func (t *tree) bestOf0(n *need, out int) (best Choice, ok bool) {
 	return best, found
 }
 
-// below is what a span meets on the one run of a level.
-func (t *tree) below(level int, s span) []*version.Table {
+// below is what overlaps b on the one run of a level.
+func (t *tree) below(level int, b version.Bounds) []*version.Table {
 	if rs := t.runs(level); len(rs) == 1 {
-		return within(rs[0].Tables, s)
+		return within(rs[0].Tables, b)
 	}
 	return nil
 }
@@ -143,6 +143,37 @@ func (t *tree) within0(n *need, reason Reason) (Choice, bool) {
 	if len(c.Inputs) < max(least, t.s.L0Runs-1) {
 		return Choice{}, false
 	}
-	c.OutputRun = c.Inputs[0].Run
+	t.addSiblings(&c)
 	return t.finish(c, 0)
+}
+
+// addSiblings finds the run that outputs stand in: of the newest flush among
+// the inputs. Others of its tables may lie deeper, between inputs, and hence
+// between the keys of an output: they come along.
+func (t *tree) addSiblings(c *Choice) {
+	taken := make(map[uint64]bool)
+	for _, in := range c.Inputs {
+		c.OutputRun = max(c.OutputRun, newestFlush(t.Version, in.Tables))
+		for _, x := range in.Tables {
+			taken[x.ID] = true
+		}
+	}
+	around := hull(c.Inputs)
+	siblings := make(map[uint64]bool)
+	for _, p := range t.Version.Flushed {
+		if p.Run == c.OutputRun && !taken[p.Table.ID] && p.Table.Bounds().Overlaps(around) {
+			siblings[p.Table.ID] = true
+		}
+	}
+	for _, r := range t.runs(0)[len(c.Inputs):] {
+		in := Input{Run: r.ID}
+		for _, x := range r.Tables {
+			if siblings[x.ID] {
+				in.Tables = append(in.Tables, x)
+			}
+		}
+		if len(in.Tables) > 0 {
+			c.Inputs = append(c.Inputs, in)
+		}
+	}
 }

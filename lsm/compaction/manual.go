@@ -11,7 +11,7 @@ func (p *Picker) PickRange(s State, lower, upper []byte) Choice {
 	if t.layout.Flat() {
 		return Choice{}
 	}
-	want := span{lower: lower, upper: upper, open: true, endless: upper == nil}
+	want := version.Span(lower, upper)
 	deepest := -1
 	for i := range t.Version.Levels {
 		if t.meets(i, want) {
@@ -35,9 +35,9 @@ func (p *Picker) PickRange(s State, lower, upper []byte) Choice {
 	return Choice{}
 }
 
-func (t *tree) meets(level int, s span) bool {
+func (t *tree) meets(level int, b version.Bounds) bool {
 	for _, r := range t.runs(level) {
-		if len(within(r.Tables, s)) > 0 {
+		if len(within(r.Tables, b)) > 0 {
 			return true
 		}
 	}
@@ -46,7 +46,7 @@ func (t *tree) meets(level int, s span) bool {
 
 // step brings a level's part of the range one level on; on the deepest there
 // is only to merge runs, and to write anew what has deletes.
-func (t *tree) step(n *need, want span, deepest bool) (c Choice, due, ok bool) {
+func (t *tree) step(n *need, want version.Bounds, deepest bool) (c Choice, due, ok bool) {
 	switch {
 	case n.level == 0:
 		c, ok = t.rangeOf0(n, want)
@@ -93,26 +93,20 @@ func (t *tree) part(n *need, run version.Run) (Choice, bool) {
 
 // rangeOf0 takes what level 0 has in the range, and all that is older and
 // overlaps that.
-func (t *tree) rangeOf0(n *need, want span) (Choice, bool) {
+func (t *tree) rangeOf0(n *need, want version.Bounds) (Choice, bool) {
 	for {
 		grown := want
 		for _, r := range t.runs(0) {
 			if in := within(r.Tables, want); len(in) > 0 {
-				h := hull([]Input{{Tables: in}})
-				if string(h.lower) < string(grown.lower) {
-					grown.lower = h.lower
-				}
-				if grown.ends(h) < 0 {
-					grown.upper, grown.open = h.upper, h.open
-				}
+				grown = grown.Union(version.UnionOf(in))
 			}
 		}
-		if grown.contains(want) && want.contains(grown) {
+		if covers(want, grown) {
 			break
 		}
 		want = grown
 	}
-	in := t.closed(want.overlaps)
+	in := t.closed(want.Overlaps)
 	if len(in) == 0 {
 		return Choice{}, false
 	}

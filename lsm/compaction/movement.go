@@ -107,3 +107,10 @@ func tombstoneRatio(x *version.Table) float64 {
 }
 
 func expired(x *version.Table, now int64) bool { return x.LastExpiry > 0 && x.LastExpiry <= now }
+
+func asInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -82,12 +82,23 @@ func (t *tree) choose(n *need) (Choice, bool) {
 func (t *tree) unneeded(tables []*version.Table) []*version.Table {
 	var gone []*version.Table
 	for _, x := range tables {
-		c := Choice{Inputs: []Input{{Tables: []*version.Table{x}}}}
-		if NewBottom(t.Version, &c).span(spanOf(x)) {
+		level, _, _ := t.Version.Find(x.ID)
+		in := Input{Level: level, Run: t.runOf(level, x), Tables: []*version.Table{x}}
+		if !Bottom(t.Version, &Choice{Inputs: []Input{in}}).Overlaps(x.Bounds()) {
 			gone = append(gone, x)
 		}
 	}
 	return gone
+}
+
+// runOf is the run that a table of a level is in.
+func (t *tree) runOf(level int, x *version.Table) uint64 {
+	for _, r := range t.runs(level) {
+		if r.Find(x.Smallest) == x {
+			return r.ID
+		}
+	}
+	return 0
 }
 
 // drop deletes tables.
@@ -104,8 +115,8 @@ func (t *tree) drop(n *need, tables []*version.Table) Choice {
 			}
 		}
 	}
-	h := hull(c.Inputs)
-	c.Lower, c.Upper, c.OutputLevel = h.lower, h.upper, c.top()
+	c.OutputLevel = c.top()
+	c.setBounds()
 	return c
 }
 
@@ -174,7 +185,7 @@ func (t *tree) fromRun(n *need) (Choice, bool) {
 		if t.busy[x.ID] || n.scope == seeded && !slices.Contains(n.tables, x) {
 			continue
 		}
-		cs = append(cs, candidate{index: i, table: x, overlap: bytesOf(within(below, spanOf(x)))})
+		cs = append(cs, candidate{index: i, table: x, overlap: bytesOf(within(below, x.Bounds()))})
 	}
 	t.movement.order(t, n.level, cs)
 	for _, x := range cs {
@@ -235,8 +246,8 @@ func (t *tree) finish(c Choice, out int) (_ Choice, ok bool) {
 			return c, false
 		}
 	}
-	h := hull(c.Inputs)
-	c.OutputLevel, c.Lower, c.Upper = out, h.lower, h.upper
+	c.OutputLevel = out
+	c.setBounds()
 	for _, o := range t.Running {
 		if c.conflicts(o) {
 			return c, false
@@ -246,8 +257,7 @@ func (t *tree) finish(c Choice, out int) (_ Choice, ok bool) {
 	if g := t.next(out); out > 0 && g > out && t.joins(g) {
 		c.GrandparentLevel, c.GrandparentBytes = g, t.s.GrandparentBytes
 	}
-	bottom := NewBottom(t.Version, &c).span(h)
-	if t.movable(&c, bottom) {
+	if t.movable(&c) {
 		c.Kind = Move
 	}
 	return c, true
@@ -264,28 +274,30 @@ func (t *tree) tableBytes(level int) int64 {
 // another level, do not overlap each other or what is where they go, nor too
 // much of what is below it; and no delete arrives where it has nothing left to
 // hide.
-func (t *tree) movable(c *Choice, bottom bool) bool {
+func (t *tree) movable(c *Choice) bool {
 	if t.s.NoMoves || c.Reason == BlobGarbage || c.top() == c.OutputLevel {
 		return false
 	}
 	var tables []*version.Table
+	deletes := false
 	for _, in := range c.Inputs {
 		if in.Level == c.OutputLevel {
 			return false
 		}
 		for _, x := range in.Tables {
-			if bottom && x.Tombstones+x.RangeDeletes > 0 || expired(x, t.Now) {
+			if expired(x, t.Now) {
 				return false
 			}
+			deletes = deletes || x.Tombstones+x.RangeDeletes > 0
 			tables = append(tables, x)
 		}
 	}
 	if g := c.GrandparentLevel; g > 0 && len(t.runs(g)) == 1 {
 		for _, x := range tables {
-			if bytesOf(within(t.runs(g)[0].Tables, spanOf(x))) > c.GrandparentBytes {
+			if bytesOf(within(t.runs(g)[0].Tables, x.Bounds())) > c.GrandparentBytes {
 				return false
 			}
 		}
 	}
-	return disjoint(tables)
+	return disjoint(tables) && (!deletes || Bottom(t.Version, c).Overlaps(c.Bounds()))
 }

@@ -3,84 +3,37 @@ package compaction
 import (
 	"bytes"
 	"slices"
-	"sort"
 
 	"github.com/kvbench/kvbench/lsm/version"
 )
 
-// A span is the keys from lower to upper; open: without upper itself. A nil
-// lower is below all keys; endless: there is no upper.
-type span struct {
-	lower, upper  []byte
-	open, endless bool
-}
-
-func spanOf(t *version.Table) span {
-	return span{lower: t.Smallest, upper: t.Largest, open: t.LargestExclusive}
-}
-
-// before reports whether all of a is below all of b.
-func (a span) before(b span) bool {
-	if a.endless {
-		return false
-	}
-	c := bytes.Compare(a.upper, b.lower)
-	return c < 0 || c == 0 && a.open
-}
-
-func (a span) overlaps(b span) bool { return !a.before(b) && !b.before(a) }
-
-// ends compares where two spans end.
-func (a span) ends(b span) int {
-	switch {
-	case a.endless || b.endless:
-		return asInt(a.endless) - asInt(b.endless)
-	default:
-		if c := bytes.Compare(a.upper, b.upper); c != 0 {
-			return c
-		}
-		return asInt(b.open) - asInt(a.open)
-	}
-}
-
-func (a span) contains(b span) bool {
-	return bytes.Compare(a.lower, b.lower) <= 0 && a.ends(b) >= 0
-}
-
-func asInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// hull is the least span around tables, of which there is at least one.
-func hull(inputs []Input) span {
-	var h span
+// hull is the least bounds around inputs.
+func hull(inputs []Input) version.Bounds {
+	var h version.Bounds
 	first := true
 	for _, in := range inputs {
-		for _, t := range in.Tables {
-			s := spanOf(t)
-			if first {
-				h, first = s, false
-				continue
-			}
-			if bytes.Compare(s.lower, h.lower) < 0 {
-				h.lower = s.lower
-			}
-			if h.ends(s) < 0 {
-				h.upper, h.open = s.upper, s.open
-			}
+		if len(in.Tables) == 0 {
+			continue
+		}
+		if b := version.UnionOf(in.Tables); first {
+			h, first = b, false
+		} else {
+			h = h.Union(b)
 		}
 	}
 	return h
 }
 
-// within returns the tables of a run that overlap s.
-func within(tables []*version.Table, s span) []*version.Table {
-	i := sort.Search(len(tables), func(i int) bool { return !spanOf(tables[i]).before(s) })
-	j := i + sort.Search(len(tables)-i, func(j int) bool { return s.before(spanOf(tables[i+j])) })
-	return tables[i:j:j]
+// covers reports whether all of b is in a.
+func covers(a, b version.Bounds) bool {
+	u := a.Union(b)
+	return bytes.Equal(u.Lower, a.Lower) && bytes.Equal(u.Upper, a.Upper) && u.Exclusive == a.Exclusive
+}
+
+// within returns the tables of a run that overlap b.
+func within(tables []*version.Table, b version.Bounds) []*version.Table {
+	r := version.Run{Tables: tables}
+	return r.Overlap(b)
 }
 
 func bytesOf(tables []*version.Table) int64 {
