@@ -11,8 +11,8 @@ type Builder struct {
 	probes int
 	hashes []uint64
 
-	last, lastPrefix uint64 // added; with hashes empty, nothing
-	prefixed         bool   // lastPrefix was added
+	last, lastPrefix uint64
+	keyed, prefixed  bool // there is a last one
 
 	fuse fuseBuilder
 }
@@ -27,10 +27,10 @@ func NewBuilder(p Policy) *Builder {
 // Add adds the hash of a key. Keys that follow one another and are the same
 // count once.
 func (b *Builder) Add(hash uint64) {
-	if b.policy.Kind == None || hash == b.last && len(b.hashes) > 0 {
+	if b.policy.Kind == None || hash == b.last && b.keyed {
 		return
 	}
-	b.last = hash
+	b.last, b.keyed = hash, true
 	b.hashes = append(b.hashes, hash)
 }
 
@@ -65,7 +65,7 @@ func (b *Builder) Size() int {
 // Reset forgets what was added.
 func (b *Builder) Reset() {
 	b.hashes = b.hashes[:0]
-	b.prefixed = false
+	b.keyed, b.prefixed = false, false
 }
 
 // Finish appends the filter of all that was added to dst, and resets b. Of

@@ -11,7 +11,9 @@ import "math"
 // It returns bits per key for each run, 0 where no filter pays. A run's rate
 // of false positives is in proportion to its entries, at most 1; the bits of
 // all are those that were given. This is exact for Bloom filters, and nearly
-// so for Blocked ones; fuse filters' bits cannot be chosen.
+// so for Blocked ones; fuse filters' bits cannot be chosen. Runs that are a
+// millionth of the tree may get more than MaxBitsPerKey, and then do not use
+// them all.
 func Monkey(bitsPerKey float64, runs []uint64) []float64 {
 	out := make([]float64, len(runs))
 	if !(bitsPerKey > 0) {

@@ -120,13 +120,16 @@ func (p Policy) probes() int {
 	case Bloom:
 		return min(max(int(math.Round(p.BitsPerKey*math.Ln2)), 1), maxProbes)
 	case Blocked:
-		best := 1
-		for k := 2; k <= maxBlockedProbes; k++ {
-			if blockedRate(p.BitsPerKey, k) < blockedRate(p.BitsPerKey, best) {
-				best = k
+		// More of them take more time: each must better the rate by a hundredth.
+		k, rate := 1, blockedRate(p.BitsPerKey, 1)
+		for ; k < maxBlockedProbes; k++ {
+			next := blockedRate(p.BitsPerKey, k+1)
+			if next > 0.99*rate {
+				break
 			}
+			rate = next
 		}
-		return best
+		return k
 	}
 	return 0
 }
@@ -141,13 +144,17 @@ func bloomRate(bits float64, k int) float64 {
 func blockedRate(bits float64, k int) float64 {
 	const size = 8 * blockBytes
 	mean := size / bits
-	spread := 12 * math.Sqrt(mean)
-	rate := 0.
-	for keys := max(math.Floor(mean-spread), 0); keys <= mean+spread+12; keys++ {
-		lg, _ := math.Lgamma(keys + 1)
-		chance := math.Exp(keys*math.Log(mean) - mean - lg)
-		full := -math.Expm1(keys * float64(k) * math.Log1p(-1./size))
-		rate += chance * math.Pow(full, float64(k))
+	spread := 8 * math.Sqrt(mean)
+	keys := max(math.Floor(mean-spread), 0)
+	// Of so many keys: the chance (Poisson's), and that they leave a bit alone.
+	lg, _ := math.Lgamma(keys + 1)
+	chance := math.Exp(keys*math.Log(mean) - mean - lg)
+	alone := math.Exp(keys * float64(k) * math.Log1p(-1./size))
+	rate, each := 0., math.Pow(1-1./size, float64(k))
+	for ; keys <= mean+spread+12; keys++ {
+		rate += chance * math.Pow(1-alone, float64(k))
+		chance *= mean / (keys + 1)
+		alone *= each
 	}
 	return rate
 }
