@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
@@ -77,8 +77,8 @@ func (c *Codec) Compress(kind Kind, dst, src []byte) (out []byte, ok bool) {
 	n := 0
 	switch kind {
 	case Snappy:
-		dst = slices.Grow(dst, snappy.MaxEncodedLen(len(src)))
-		n = len(snappy.Encode(dst[at:cap(dst)], src))
+		dst = slices.Grow(dst, s2.MaxEncodedLen(len(src)))
+		n = len(s2.EncodeSnappy(dst[at:cap(dst)], src))
 	case LZ4:
 		dst = slices.Grow(dst, most)
 		worker := c.lz4.Get().(*lz4.Compressor)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/s2"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -41,7 +41,7 @@ func (c *Codec) decompress(kind Kind, dst, src []byte, n int) ([]byte, error) {
 		got = copy(room, src)
 	case Snappy:
 		// It allocates only where there is less room than DecodedLen.
-		block, err := snappy.Decode(room, src)
+		block, err := s2.Decode(room, src)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +74,7 @@ func check(kind Kind, src []byte, n int) error {
 		}
 	case Snappy:
 		most *= snappyMost
-		if length, err := snappy.DecodedLen(src); err != nil {
+		if length, err := s2.DecodedLen(src); err != nil {
 			return err
 		} else if length != n {
 			return fmt.Errorf("it is %d bytes", length)

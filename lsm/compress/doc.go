@@ -2,7 +2,7 @@
 //
 //	c, err := compress.New(compress.Options{Level: compress.Default})
 //	out, ok := c.Compress(compress.LZ4, buf[:0], block) // not ok: store block
-//	block, err = c.Decompress(compress.LZ4, buf[:0], out, len(block))
+//	block, err = c.Decompress(compress.LZ4, block[:0], out, len(block))
 //
 // # Map
 //

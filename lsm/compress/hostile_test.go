@@ -55,7 +55,7 @@ func TestABlockThatIsCutIsAnError(t *testing.T) {
 		block := text(n, 1)
 		for _, kind := range Kinds()[1:] {
 			src, _ := c.Compress(kind, nil, block)
-			for cut := 0; cut < len(src); cut += 1 + cut/100 {
+			for cut := 0; cut < len(src); cut += 1 + cut/50 {
 				out, err := c.Decompress(kind, []byte("b"), src[:cut], n)
 				if err == nil || string(out) != "b" {
 					t.Fatalf("%v of %d bytes, cut at %d: %d bytes, %v", kind, n, cut, len(out), err)
