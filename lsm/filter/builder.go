@@ -21,7 +21,7 @@ type Builder struct {
 // other, and keeps its memory.
 func NewBuilder(p Policy) *Builder {
 	p = p.effective()
-	return &Builder{policy: p, probes: p.probes()}
+	return &Builder{policy: p, probes: p.probes(), fuse: fuseBuilder{most: maxFuseKeys}}
 }
 
 // Add adds the hash of a key. Keys that follow one another and are the same

@@ -242,6 +242,27 @@ func TestFuseFiltersTakeAHashThatComesOften(t *testing.T) {
 	}
 }
 
+func TestABlockedFilterStandsInForAFuseFilterThatCannotBeBuilt(t *testing.T) {
+	b := NewBuilder(Policy{Kind: Fuse8})
+	b.fuse.most = 999
+	hashes := randoms(1000, 1)
+	for _, h := range hashes {
+		b.Add(h)
+	}
+	f, err := Open(b.Finish(nil))
+	if err != nil || f.Kind() != Blocked || b.Len() != 0 {
+		t.Fatal(f.Kind(), err)
+	}
+	for _, h := range hashes {
+		if !f.MayContain(h) {
+			t.Fatalf("%x is absent", h)
+		}
+	}
+	if got := rate(&f, 100_000); got > 0.03 {
+		t.Errorf("%v false positives", got)
+	}
+}
+
 func TestFuseFiltersAnswerAsTheLibraryDoes(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 10, 1000, 20_000} {
 		hashes := randoms(n, 9)

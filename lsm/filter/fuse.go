@@ -10,6 +10,7 @@ import (
 
 // A fuseBuilder builds fuse filters, and keeps the memory that this takes.
 type fuseBuilder struct {
+	most    int // keys
 	library xorfilter.BinaryFuseBuilder
 	bitmap  []uint64
 	twice   []uint64
@@ -17,12 +18,12 @@ type fuseBuilder struct {
 
 // maxFuseKeys is how many keys a fuse filter may have: numbers of its cells
 // must fit 32 bits, with air.
-const maxFuseKeys = 1 << 31
+const maxFuseKeys = 1 << 30
 
 // build appends a filter of hashes, whose order it may change. It is not ok
 // if no seed fits.
 func (b *fuseBuilder) build(dst []byte, kind Kind, hashes []uint64) (out []byte, ok bool) {
-	if len(hashes) > maxFuseKeys {
+	if len(hashes) > b.most {
 		return dst, false
 	}
 	hashes = b.distinct(hashes)
