@@ -59,6 +59,9 @@ const (
 	trailerBytes  = 5
 	indexHeader   = 8
 	formatVersion = 1
+
+	// mostRatio is more than any compression makes of a byte.
+	mostRatio = 1 << 15
 )
 
 var (
@@ -196,7 +199,7 @@ func (x *indexReader) next() (indexRow, error) {
 		return row, fmt.Errorf("separator of %d bytes, with %d left", length, len(x.rest))
 	case row.stored <= trailerBytes || row.stored > math.MaxUint32:
 		return row, fmt.Errorf("block of %d bytes", row.stored)
-	case row.raw < row.stored-trailerBytes || row.raw > math.MaxUint32:
+	case row.raw < row.stored-trailerBytes || row.raw > min(row.stored*mostRatio, math.MaxUint32):
 		return row, fmt.Errorf("block of %d bytes, before compression of %d", row.stored, row.raw)
 	}
 	row.separator, x.rest = x.rest[:length:length], x.rest[length:]
