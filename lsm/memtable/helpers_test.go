@@ -127,7 +127,7 @@ func checkLeaves(t tester, m *Table) {
 	if end > m.linker.low {
 		t.Fatalf("nodes end at %d, leaves begin at %d", end, m.linker.low)
 	}
-	tall := m.linker.first
+	tall := m.linker.basis.first
 	links := map[uint32]int{} // by level-0 walk: how high each leaf is
 	for leaf, left := tall, uint32(0); leaf != 0; leaf, left = m.next(leaf, 0).Load(), leaf {
 		links[leaf] = int(*(*uint32)(m.at(leaf + leafHeight)))
@@ -142,7 +142,7 @@ func checkLeaves(t tester, m *Table) {
 		v.load(m, leaf)
 		for i := range v.n {
 			key := m.key(v.keys[i])
-			if v.heads[i] != m.head(key) {
+			if v.heads[i] != m.linker.basis.head(key) {
 				t.Fatalf("%q has head %x", key, v.heads[i])
 			}
 			if leaf != tall && bytes.Compare(m.key(m.lowKey(leaf)), key) > 0 {

@@ -6,7 +6,8 @@ import "github.com/kvbench/kvbench/lsm/ikey"
 // whose Add had returned when it was made, and maybe some of the later ones.
 // Its slices are valid until Reset or Free.
 type Iter struct {
-	m *Table
+	m     *Table
+	basis *basis
 
 	view
 	i       int    // of the key in the view
@@ -26,12 +27,12 @@ func (m *Table) NewIter() *Iter {
 	if !m.eager.Load() {
 		m.eager.Store(true)
 	}
-	return &Iter{m: m}
+	return &Iter{m: m, basis: m.basis.Load()}
 }
 
 // First implements [ikey.Iterator].
 func (it *Iter) First() bool {
-	it.load(it.m, it.m.linker.first)
+	it.load(it.m, it.basis.first)
 	return it.enter(0)
 }
 
@@ -44,7 +45,7 @@ func (it *Iter) SeekLT(key []byte) bool { return it.enterBack(it.locate(key) - 1
 // Last implements [ikey.Iterator].
 func (it *Iter) Last() bool {
 	m := it.m
-	leaf := m.linker.first
+	leaf := it.basis.first
 	for level := maxHeight - 1; level >= 0; level-- {
 		for next := m.next(leaf, level).Load(); next != 0; next = m.next(leaf, level).Load() {
 			leaf = next
@@ -61,12 +62,15 @@ func (it *Iter) Last() bool {
 // that is not below.
 func (it *Iter) locate(key []byte) int {
 	m := it.m
-	head := m.head(key)
-	it.load(m, m.seek(head, key))
-	for it.next != 0 && m.begins(it.next, head, key) {
+	t := target{head: it.basis.head(key), key: key}
+	if key == nil {
+		t.key = []byte{}
+	}
+	it.load(m, m.seek(it.basis, &t))
+	for it.next != 0 && m.begins(it.next, &t) {
 		it.load(m, it.next)
 	}
-	return it.search(m, head, key)
+	return it.search(m, &t)
 }
 
 // enter moves to the newest version of the key at place i, or of the first one
@@ -106,7 +110,7 @@ func (it *Iter) enterBack(i int) bool {
 // back views the leaf before the current one.
 func (it *Iter) back() bool {
 	m, right := it.m, it.leaf
-	if right == m.linker.first {
+	if right == it.basis.first {
 		return false
 	}
 	// Splits may have put leaves between; none ever goes.

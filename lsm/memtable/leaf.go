@@ -2,6 +2,7 @@ package memtable
 
 import (
 	"bytes"
+	"math"
 	"sync/atomic"
 
 	"github.com/kvbench/kvbench/lsm/ikey"
@@ -24,6 +25,8 @@ const (
 
 	// maxHeight is of the first leaf, which has a link at every level.
 	maxHeight = 12
+
+	firstLeafBytes = (leafUpper + 4*(maxHeight-1) + 7) &^ 7
 
 	// leafShare is what a key takes of leaves at most: each leaf but the last
 	// has leafSlots/2 of them or more, which makes it 28.6 bytes, and 29.7 with
@@ -56,23 +59,58 @@ func (m *Table) keyAt(leaf, slot uint32) *atomic.Uint32 {
 
 func (m *Table) lowKey(leaf uint32) uint32 { return *(*uint32)(m.at(leaf + leafLowKey)) }
 
-// begins reports whether key, with its head, is not below a leaf's low.
-// leaf is not the first one.
-func (m *Table) begins(leaf uint32, head uint64, key []byte) bool {
-	if low := *(*uint64)(m.at(leaf + leafLow)); low != head {
-		return low < head
-	}
-	return bytes.Compare(m.key(m.lowKey(leaf)), key) <= 0
+// A basis is one list of leaves.
+type basis struct {
+	// first is the leaf that is before all others.
+	first uint32
+	// prefix is what most keys begin with; heads are of what comes after it.
+	prefix []byte
 }
 
-// seek returns the last leaf whose low is not above key: where key belongs,
-// if nobody is splitting it just now.
-func (m *Table) seek(head uint64, key []byte) uint32 {
-	leaf := m.linker.first
+// head is the head of a key in the leaves of b. Where heads differ, they have
+// the order of their keys; where they do not, keys must be compared.
+func (b *basis) head(key []byte) uint64 {
+	n := len(b.prefix)
+	if len(key) >= n && string(key[:n]) == string(b.prefix) {
+		return ikey.Head(key[n:])
+	}
+	if string(key) < string(b.prefix) {
+		return 0
+	}
+	return math.MaxUint64
+}
+
+// A target is a key that is looked for: key, or that of node.
+type target struct {
+	head uint64
+	node uint32
+	key  []byte
+}
+
+// bytes is the key. Only who must compares it: nodes are far away.
+func (t *target) bytes(m *Table) []byte {
+	if t.key == nil {
+		t.key = m.key(t.node)
+	}
+	return t.key
+}
+
+// begins reports whether t is not below a leaf's low. leaf is not the first.
+func (m *Table) begins(leaf uint32, t *target) bool {
+	if low := *(*uint64)(m.at(leaf + leafLow)); low != t.head {
+		return low < t.head
+	}
+	return bytes.Compare(m.key(m.lowKey(leaf)), t.bytes(m)) <= 0
+}
+
+// seek returns the last leaf whose low is not above t: where t belongs, if
+// nobody is splitting it just now.
+func (m *Table) seek(b *basis, t *target) uint32 {
+	leaf := b.first
 	for level := maxHeight - 1; level >= 0; level-- {
 		for {
 			next := m.next(leaf, level).Load()
-			if next == 0 || !m.begins(next, head, key) {
+			if next == 0 || !m.begins(next, t) {
 				break
 			}
 			leaf = next
@@ -144,12 +182,12 @@ func (v *view) load(m *Table, leaf uint32) {
 	}
 }
 
-// search returns the place of the first key that is not below key.
-func (v *view) search(m *Table, head uint64, key []byte) int {
+// search returns the place of the first key that is not below t.
+func (v *view) search(m *Table, t *target) int {
 	i, j := 0, v.n
 	for i < j {
 		h := (i + j) / 2
-		if v.heads[h] < head || v.heads[h] == head && bytes.Compare(m.key(v.keys[h]), key) < 0 {
+		if v.heads[h] < t.head || v.heads[h] == t.head && bytes.Compare(m.key(v.keys[h]), t.bytes(m)) < 0 {
 			i = h + 1
 		} else {
 			j = h
@@ -157,6 +195,3 @@ func (v *view) search(m *Table, head uint64, key []byte) int {
 	}
 	return i
 }
-
-// head is the head of a key in m's leaves.
-func (m *Table) head(key []byte) uint64 { return ikey.Head(key) }

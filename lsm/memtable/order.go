@@ -2,20 +2,25 @@ package memtable
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 	"sync"
+
+	"github.com/kvbench/kvbench/lsm/ikey"
 )
 
 // A linker puts keys into leaves. There is one at work at a time.
 type linker struct {
-	// first is the leaf that is before all others. It never changes.
-	first uint32
-
 	mu sync.Mutex // of what follows
 
-	low    uint32 // where leaves end; they are taken downwards
-	spare  int    // bytes that towers may take
+	basis *basis // the table's, or the one that it will have
+	keys  int    // in it
+	high  uint32 // where its leaves begin; they are taken downwards
+	low   uint32 // where they end
+	spare int    // bytes that towers may take
+
+	rebaseAt int // when to look at the prefix again
+	wasted   int // bytes of leaves of earlier bases
+
 	random uint64 // for heights
 	batch  []item
 
@@ -30,21 +35,39 @@ type item struct {
 	node uint32
 }
 
-// keptItems is how large a batch's memory may stay.
-const keptItems = 1 << 14
+const (
+	// keptItems is how large a batch's memory may stay.
+	keptItems = 1 << 14
+
+	// A basis is replaced, if keys turn out to have another prefix, when there
+	// are rebaseKeys of them, and then whenever they are rebaseGrowth times as
+	// many. The leaves of earlier ones may take 1/rebaseShare of a table.
+	rebaseKeys   = 64
+	rebaseGrowth = 16
+	rebaseShare  = 128
+)
 
 // begin makes l that of a new table.
 func (l *linker) begin(m *Table) {
 	l.low = uint32(len(m.region.Bytes())) &^ 7
 	l.random = 1
 	l.spare = fixedBytes / 4
-	l.first, _ = l.leaf(m, maxHeight)
-	*(*uint32)(m.at(l.first + leafLowKey)) = 0
+	l.rebaseAt, l.wasted, l.keys = rebaseKeys, 0, 0
+	l.rebase(m, nil)
+	m.basis.Store(l.basis)
+}
+
+// rebase begins a basis without keys.
+func (l *linker) rebase(m *Table, prefix []byte) {
+	l.high, l.keys = l.low, 0
+	first, _ := l.leaf(m, maxHeight)
+	*(*uint32)(m.at(first + leafLowKey)) = 0
 	for level := range maxHeight {
-		m.next(l.first, level).Store(0)
+		m.next(first, level).Store(0)
 	}
-	m.prev(l.first).Store(0)
-	m.perm(l.first).Store(uint64(emptyPerm))
+	m.prev(first).Store(0)
+	m.perm(first).Store(uint64(emptyPerm))
+	l.basis = &basis{first, prefix}
 }
 
 // reset gives up the batch's memory.
@@ -63,19 +86,32 @@ func (l *linker) order(m *Table) {
 	if len(l.batch) == 0 {
 		return
 	}
+	if n := l.keys + len(l.batch); n >= l.rebaseAt {
+		l.rebaseAt = n * rebaseGrowth
+		l.reconsider(m)
+	}
+	for i := range l.batch {
+		it := &l.batch[i]
+		it.head = l.basis.head(m.key(it.node))
+	}
 	slices.SortFunc(l.batch, func(a, b item) int {
-		if c := cmp.Compare(a.head, b.head); c != 0 {
-			return c
+		if a.head != b.head {
+			if a.head < b.head {
+				return -1
+			}
+			return 1
 		}
 		return bytes.Compare(m.key(a.node), m.key(b.node))
 	})
 	for level := range l.finger {
-		l.finger[level] = l.first
+		l.finger[level] = l.basis.first
 	}
-	l.at.load(m, l.first)
+	l.at.load(m, l.basis.first)
 	for _, it := range l.batch {
 		l.insert(m, it)
 	}
+	l.keys += len(l.batch)
+	m.basis.Store(l.basis)
 	if l.batch = l.batch[:0]; cap(l.batch) > keptItems {
 		l.batch = nil
 	}
@@ -92,20 +128,49 @@ func (l *linker) take(m *Table) {
 				m.push(uint64(i), node)
 			case orphan:
 			default:
-				l.batch = append(l.batch, item{m.head(m.key(node)), node})
+				l.batch = append(l.batch, item{node: node})
 			}
 			node = next
 		}
 	}
 }
 
+// reconsider begins a new basis, with all keys of the old one in the batch, if
+// the prefix of keys has turned out to be another, and there is room for it.
+// Iterators stay on the old one.
+func (l *linker) reconsider(m *Table) {
+	n := int(l.high - l.low)
+	if l.keys > 0 && l.wasted+n > len(m.region.Bytes())/rebaseShare-firstLeafBytes {
+		return
+	}
+	old := l.basis
+	batch := len(l.batch)
+	var v view
+	for leaf := old.first; leaf != 0 && l.keys > 0; leaf = v.next {
+		v.load(m, leaf)
+		for _, node := range v.keys[:v.n] {
+			l.batch = append(l.batch, item{node: node})
+		}
+	}
+	prefix := m.key(l.batch[0].node)
+	for _, it := range l.batch[1:] {
+		prefix = prefix[:ikey.CommonPrefix(prefix, m.key(it.node))]
+	}
+	if string(prefix) == string(old.prefix) {
+		l.batch = l.batch[:batch]
+		return
+	}
+	l.wasted += n
+	l.rebase(m, prefix)
+}
+
 // insert puts a key into its leaf. Keys of a batch come in their order.
 func (l *linker) insert(m *Table, it item) {
-	key := m.key(it.node)
-	if l.at.next != 0 && m.begins(l.at.next, it.head, key) {
-		l.move(m, it.head, key)
+	t := target{head: it.head, node: it.node}
+	if l.at.next != 0 && m.begins(l.at.next, &t) {
+		l.move(m, &t)
 	}
-	i := l.at.search(m, it.head, key)
+	i := l.at.search(m, &t)
 	if l.at.n < leafSlots {
 		l.put(m, i, it)
 		return
@@ -114,15 +179,13 @@ func (l *linker) insert(m *Table, it item) {
 		// Keys that come in order leave full leaves behind.
 		l.split(m, leafSlots, it)
 	} else {
-		l.split(m, leafSlots/2, item{l.at.heads[leafSlots/2], l.at.keys[leafSlots/2]})
-		if m.begins(l.at.next, it.head, key) {
-			l.move(m, it.head, key)
-		}
-		l.put(m, l.at.search(m, it.head, key), it)
-		return
+		const half = leafSlots / 2
+		l.split(m, half, item{l.at.heads[half], l.at.keys[half]})
 	}
-	l.move(m, it.head, key)
-	l.put(m, 0, it)
+	if m.begins(l.at.next, &t) {
+		l.move(m, &t)
+	}
+	l.put(m, l.at.search(m, &t), it)
 }
 
 // put puts a key at place i of the leaf, which has a free slot.
@@ -172,11 +235,11 @@ func (l *linker) split(m *Table, n int, it item) {
 }
 
 // move moves the finger on to the leaf of a key that is beyond the current one.
-func (l *linker) move(m *Table, head uint64, key []byte) {
+func (l *linker) move(m *Table, t *target) {
 	level := 0
 	for level < maxHeight-1 {
 		next := m.next(l.finger[level+1], level+1).Load()
-		if next == 0 || !m.begins(next, head, key) {
+		if next == 0 || !m.begins(next, t) {
 			break
 		}
 		level++
@@ -185,7 +248,7 @@ func (l *linker) move(m *Table, head uint64, key []byte) {
 	for ; level >= 0; level-- {
 		for {
 			next := m.next(leaf, level).Load()
-			if next == 0 || !m.begins(next, head, key) {
+			if next == 0 || !m.begins(next, t) {
 				break
 			}
 			leaf = next

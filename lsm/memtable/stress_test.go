@@ -202,7 +202,7 @@ func TestALeafThatIsBeingSplitShowsNoKeyTwice(t *testing.T) {
 	}
 	m.Order()
 	l := &m.linker
-	left := m.perm(l.first)
+	left := m.perm(l.basis.first)
 	full := left.Load()
 	const half = leafSlots / 2
 	l.split(m, half, item{l.at.heads[half], l.at.keys[half]})

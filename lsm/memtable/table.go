@@ -23,6 +23,14 @@ const (
 	Eager
 )
 
+// String returns lazy or eager.
+func (o Order) String() string {
+	if o == Eager {
+		return "eager"
+	}
+	return "lazy"
+}
+
 // Options are what a Table is made with.
 type Options struct {
 	// Bytes is all the memory that the table takes, and that its budget is
@@ -57,7 +65,7 @@ const (
 	maxBytes = math.MaxUint32 &^ (1<<16 - 1)
 
 	// fixedBytes is for what a table has without any key.
-	fixedBytes = 2048
+	fixedBytes = 4096
 
 	// shards is how many lists hold keys that are not ordered yet: a writer
 	// seldom finds another one at its own.
@@ -108,6 +116,7 @@ type Table struct {
 	_       [lineBytes]byte
 	pending [shards]shard
 
+	basis  atomic.Pointer[basis]
 	linker linker
 }
 
@@ -121,7 +130,8 @@ type shard struct {
 // BytesFor returns the least Options.Bytes of a table that has room for as many
 // ops, whose Needs add up to needs; Options.Ops must then be ops.
 func BytesFor(needs, ops int) int {
-	return needs + linesFor(ops)*lineBytes + fixedBytes
+	n := needs + linesFor(ops)*lineBytes + fixedBytes
+	return n + n/(rebaseShare-1) + 1
 }
 
 // linesFor returns how many lines an index of ops keys has.
@@ -146,7 +156,7 @@ func New(o Options) (*Table, error) {
 		base:     unsafe.Pointer(unsafe.SliceData(r.Bytes())),
 		lines:    uint64(lines),
 		slots:    uint32(lines * lineSlots),
-		capacity: int64(o.Bytes - BytesFor(0, o.Ops)),
+		capacity: int64(o.Bytes - o.Bytes/rebaseShare - linesFor(o.Ops)*lineBytes - fixedBytes),
 		maxKeys:  int64(lines) * lineSlots * fullNum / fullDen,
 		order:    o.Order,
 		region:   r,
