@@ -2,6 +2,7 @@ package compaction
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kvbench/kvbench/lsm/ikey"
 	"github.com/kvbench/kvbench/lsm/version"
@@ -78,7 +79,7 @@ func name(names []string, i int) string {
 // An Input is tables of one run, in the order of their keys.
 type Input struct {
 	Level  int
-	Run    uint64 // of level 0: that of the sublevel
+	Run    uint64 // of level 0: a sublevel, or, of a merge within it, a flush
 	Tables []*version.Table
 }
 
@@ -96,8 +97,8 @@ type Choice struct {
 	OutputLevel int
 	// OutputRun is the run that outputs join, 0: they are a new run, whose id
 	// is taken when the job is installed: it is higher than all others then. It
-	// may be that of inputs, all of which go. On level 0 it is one that the
-	// newest input was flushed with: outputs stand where that stood.
+	// may be that of inputs, all of which go. On level 0 it is that of the
+	// newest flush: outputs stand where that stood.
 	OutputRun  uint64
 	TableBytes int64 // size of outputs to aim at
 
@@ -217,4 +218,36 @@ type State struct {
 	Cursors [version.Levels][]byte
 	// BlobVictims are tables whose separated values should be written anew.
 	BlobVictims []uint64
+}
+
+// String is for people and scripts: what, why, and which tables.
+func (c *Choice) String() string {
+	if c.Kind == None {
+		if c.Blocked {
+			return "none, blocked"
+		}
+		return "none"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v %v %v", c.Kind, c.Reason, c.Priority)
+	for _, in := range c.Inputs {
+		fmt.Fprintf(&b, " L%d:%d[", in.Level, in.Run)
+		for i, x := range in.Tables {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			fmt.Fprint(&b, x.ID)
+		}
+		b.WriteByte(']')
+	}
+	if c.Kind == Drop {
+		return b.String()
+	}
+	fmt.Fprintf(&b, " -> L%d", c.OutputLevel)
+	if c.OutputRun > 0 {
+		fmt.Fprintf(&b, ":%d", c.OutputRun)
+	} else {
+		b.WriteString(":new")
+	}
+	return b.String()
 }

@@ -124,56 +124,40 @@ func holds(in []Input, tables []*version.Table) bool {
 	return false
 }
 
-// within0 merges the newest sublevels of level 0 into one: as many as are
-// free. What was flushed last may be small against a sublevel that was merged
-// already: that one waits until there is as much above it.
+// within0 merges the newest flushes on level 0 into one: as many as are free.
+// All of each goes, and of those after each other, so that what is left is
+// wholly older, between the keys of outputs too. What was flushed last may be
+// small against what was merged already: that waits until there is as much
+// above it.
 func (t *tree) within0(n *need, reason Reason) (Choice, bool) {
-	const least = 2
+	least := max(2, t.s.L0Runs-1)
 	c := n.choice()
 	c.Reason = reason
 	var sum int64
-	for _, r := range t.runs(0) {
-		size := bytesOf(r.Tables)
-		if !t.free(r.Tables) || sum+size > t.s.JobBytes || len(c.Inputs) >= max(least, t.s.L0Runs-1) && size > sum {
+	for _, in := range t.flushes() {
+		size := bytesOf(in.Tables)
+		if !t.free(in.Tables) || sum+size > t.s.JobBytes || len(c.Inputs) >= least && size > sum {
 			break
 		}
-		c.Inputs = append(c.Inputs, Input{Run: r.ID, Tables: r.Tables})
+		c.Inputs = append(c.Inputs, in)
 		sum += size
 	}
-	if len(c.Inputs) < max(least, t.s.L0Runs-1) {
+	if len(c.Inputs) < least {
 		return Choice{}, false
 	}
-	t.addSiblings(&c)
+	c.OutputRun = c.Inputs[0].Run
 	return t.finish(c, 0)
 }
 
-// addSiblings finds the run that outputs stand in: of the newest flush among
-// the inputs. Others of its tables may lie deeper, between inputs, and hence
-// between the keys of an output: they come along.
-func (t *tree) addSiblings(c *Choice) {
-	taken := make(map[uint64]bool)
-	for _, in := range c.Inputs {
-		c.OutputRun = max(c.OutputRun, newestFlush(t.Version, in.Tables))
-		for _, x := range in.Tables {
-			taken[x.ID] = true
-		}
-	}
-	around := hull(c.Inputs)
-	siblings := make(map[uint64]bool)
+// flushes returns level 0 as it was flushed, newest first.
+func (t *tree) flushes() []Input {
+	var fs []Input
 	for _, p := range t.Version.Flushed {
-		if p.Run == c.OutputRun && !taken[p.Table.ID] && p.Table.Bounds().Overlaps(around) {
-			siblings[p.Table.ID] = true
+		if len(fs) == 0 || fs[len(fs)-1].Run != p.Run {
+			fs = append(fs, Input{Run: p.Run})
 		}
+		f := &fs[len(fs)-1]
+		f.Tables = append(f.Tables, p.Table)
 	}
-	for _, r := range t.runs(0)[len(c.Inputs):] {
-		in := Input{Run: r.ID}
-		for _, x := range r.Tables {
-			if siblings[x.ID] {
-				in.Tables = append(in.Tables, x)
-			}
-		}
-		if len(in.Tables) > 0 {
-			c.Inputs = append(c.Inputs, in)
-		}
-	}
+	return fs
 }
