@@ -1,6 +1,7 @@
 package block
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -96,6 +97,9 @@ func TestABlockHasWhatWasAddedAndTheSizeThatWasSaid(t *testing.T) {
 			if !b.Empty() || b.Len() != 0 || b.Size() != 0 || len(b.Finish(nil)) != 0 {
 				t.Fatal("Finish left something")
 			}
+			if fresh := encode(o, items); !bytes.Equal(fresh, data[6:]) {
+				t.Fatalf("%v: a builder that was used before writes another block", o)
+			}
 			got, err := walk(data[6:])
 			if err != nil || !slices.Equal(got, items) {
 				t.Fatalf("%v: %d entries of %d, %v", o, len(got), len(items), err)
@@ -157,6 +161,18 @@ func TestManyVersionsOfOneKeyAreToldApart(t *testing.T) {
 	}
 }
 
+func TestLongKeysWithoutValuesAreToldApart(t *testing.T) {
+	var items []item
+	for i := range 30 {
+		items = append(items, item{fmt.Sprintf("%02d", i) + strings.Repeat("k", 3000), ikey.Make(1, ikey.Delete), ""})
+	}
+	for _, o := range allOptions() {
+		if got, err := walk(encode(o, items)); err != nil || !slices.Equal(got, items) {
+			t.Error(o, len(got), err)
+		}
+	}
+}
+
 func TestGiantsFitIntoABlock(t *testing.T) {
 	key := strings.Repeat("k", 65534)
 	items := []item{
@@ -176,6 +192,48 @@ func TestGiantsFitIntoABlock(t *testing.T) {
 			if got, err := walk(data); err != nil || !slices.Equal(got, items[:n]) {
 				t.Error(o, len(got), err)
 			}
+		}
+	}
+}
+
+func TestKeysOfEveryLengthComeBack(t *testing.T) {
+	for _, prefix := range []string{"", strings.Repeat("p", 30)} {
+		for from := range 80 {
+			items := []item{
+				{prefix + "a" + strings.Repeat("a", from), ikey.Make(1, ikey.Put), "1"},
+				{prefix + "b" + strings.Repeat("c", from+1), ikey.Make(1, ikey.Put), "2"},
+				{prefix + "c" + strings.Repeat("d", from+9), ikey.Make(1, ikey.Put), strings.Repeat("v", 30)},
+			}
+			for _, o := range allOptions() {
+				if got, err := walk(encode(o, items)); err != nil || !slices.Equal(got, items) {
+					t.Fatalf("%v: %v, %v, want %v", o, got, err, items)
+				}
+			}
+		}
+	}
+}
+
+func TestASequenceNumberCostsWhatItsDistanceNeeds(t *testing.T) {
+	key := func(i int) string { return fmt.Sprintf("key%04d", i) }
+	size := func(step uint64) int {
+		items := []item{{key(0), ikey.Make(0, ikey.Put), ""}, {key(1), ikey.Make(ikey.Seq(step), ikey.Put), ""}}
+		data := encode(Options{}, items)
+		if got, err := walk(data); err != nil || !slices.Equal(got, items) {
+			t.Errorf("step %d: %v, %v", step, got, err)
+		}
+		if err := checkFind(data, items, key(1), ikey.Seq(step)); err != nil {
+			t.Error(err)
+		}
+		return len(data)
+	}
+	for _, c := range []struct {
+		step  uint64
+		width int
+	}{
+		{1, 1}, {255, 1}, {256, 2}, {1<<16 - 1, 2}, {1 << 16, 4}, {1<<32 - 1, 4}, {1 << 32, 8}, {uint64(ikey.MaxSeq), 8},
+	} {
+		if n := size(c.step) - size(0); n != 2*c.width {
+			t.Errorf("two steps of up to %d are %d bytes, want %d", c.step, n, 2*c.width)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 // linear is how many entries of the wanted head are looked at one by one.
 const linear = 4
 
-// Find returns the newest entry of key whose sequence number is <= seq; value
-// is a slice of data. It allocates nothing.
+// Find returns the newest entry of key whose sequence number is <= seq, which
+// is at most ikey.MaxSeq; value is a slice of data. It allocates nothing.
 //
 // If there is none, more reports that all entries of the block come before it:
 // key is then higher than the last key, or it is the last key and all its
@@ -34,11 +34,11 @@ func Find(data, key []byte, seq ikey.Seq) (t ikey.Trailer, value []byte, found, 
 		return 0, nil, false, i == c.count, nil
 	}
 	p := c.pair(data, i)
-	s, kind := c.seq(data, i), c.kindOf(data, i)
-	if s > uint64(ikey.MaxSeq) || !kind.Valid() {
-		return 0, nil, false, false, c.badTrailer(i, s, kind)
+	at, kind := c.seq(data, i), c.kindOf(data, i) // at <= seq
+	if !kind.Valid() {
+		return 0, nil, false, false, c.badTrailer(i, at, kind)
 	}
-	return ikey.Make(ikey.Seq(s), kind), data[c.values:][p.value:p.valueEnd:p.valueEnd], true, false, nil
+	return ikey.Make(ikey.Seq(at), kind), data[c.values:][p.value:p.valueEnd:p.valueEnd], true, false, nil
 }
 
 // A hit is what a search ended at.
@@ -97,7 +97,7 @@ func (c *columns) searchRun(data, rest []byte, want uint32, seq ikey.Seq, lo int
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
 		if binary.LittleEndian.Uint32(heads[4*mid:]) > want {
-			hi, found = mid, other
+			hi, found = mid, other // its pair was not looked at
 			continue
 		}
 		p := c.pair(data, mid)

@@ -1,8 +1,11 @@
 package block
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pgregory.net/rapid"
 
@@ -134,4 +137,92 @@ func walk(data []byte) (items []item, err error) {
 		items = append(items, item{string(c.Key()), c.Trailer(), string(c.Value())})
 	}
 	return items, c.Err()
+}
+
+// poke asks a block all that may be asked. It fails where an error is no
+// DamageError, where what is given is not of the block, and where a block that
+// Check finds right has other answers than it should.
+func poke(data []byte, keys [][]byte) (err error) {
+	note := func(what string, e error) {
+		var d *DamageError
+		if e != nil && !errors.As(e, &d) {
+			err = errors.Join(err, fmt.Errorf("%s: %w is no damage", what, e))
+		}
+	}
+	within := func(v []byte) {
+		if len(v) > 0 && (len(v) > len(data) || cap(v) > len(v) || !bytes.Contains(data, v)) {
+			err = errors.Join(err, errors.New("a value is not of the block"))
+		}
+	}
+	for _, key := range keys {
+		for _, seq := range []ikey.Seq{0, 8, ikey.MaxSeq} {
+			t, v, found, more, e := Find(data, key, seq)
+			note("find", e)
+			if found && (more || e != nil || t.Seq() > seq || !t.Kind().Valid()) {
+				err = errors.Join(err, fmt.Errorf("found %v, more is %t, %w", t, more, e))
+			}
+			within(v)
+		}
+	}
+	var c Cursor
+	note("init", c.Init(data))
+	moves := []func() bool{c.First, c.Next, c.Next, c.Prev, c.Next, c.Next, c.Last, c.Prev, c.Prev, c.Next}
+	for _, key := range keys {
+		moves = append(moves, func() bool { return c.SeekGE(key) }, c.Next, c.Prev, c.Prev)
+		moves = append(moves, func() bool { return c.SeekLT(key) }, c.Prev, c.Next, c.Next)
+	}
+	for _, move := range moves {
+		if c.Err() != nil {
+			note("cursor", c.Err())
+			_ = c.Init(data)
+		}
+		if move() {
+			within(c.Value())
+			if !c.Trailer().Kind().Valid() {
+				err = errors.Join(err, fmt.Errorf("kind %v", c.Trailer()))
+			}
+		}
+	}
+	items, e := walk(data)
+	note("walk", e)
+	n, e := Check(data)
+	note("check", e)
+	if e != nil {
+		return err
+	}
+	if n != len(items) {
+		return errors.Join(err, fmt.Errorf("%d entries, Check counts %d", len(items), n))
+	}
+	return errors.Join(err, right(data, items, keys))
+}
+
+// right compares the answers of a block that has these items.
+func right(data []byte, items []item, keys [][]byte) error {
+	keys = slices.Clone(keys)
+	for _, it := range items[:min(len(items), 50)] {
+		keys = append(keys, []byte(it.key))
+		if err := checkFind(data, items, it.key, it.trailer.Seq()); err != nil {
+			return err
+		}
+	}
+	var c Cursor
+	if err := c.Init(data); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if len(key) == 0 {
+			continue
+		}
+		if err := checkFind(data, items, string(key), ikey.MaxSeq); err != nil {
+			return err
+		}
+		i, _ := slices.BinarySearchFunc(items, string(key), func(it item, key string) int { return strings.Compare(it.key, key) })
+		if err := at(&c, c.SeekGE(key), items, i); err != nil {
+			return err
+		}
+		if err := at(&c, c.SeekLT(key), items, i-1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
