@@ -35,10 +35,11 @@ type Options struct {
 	ID    uint64 // of the table: never used for another
 	Block block.Options
 
-	// BlockBytes is how long data blocks are before compression: a block ends
-	// before the entry that would make it longer, so one with a single entry
-	// may be longer. 0 is 8 KiB. Smaller ones are read faster by lookups that
-	// miss the cache, and take more index.
+	// BlockBytes is how long data blocks are before compression, trailer
+	// included: a block ends before the entry that would make it longer, give
+	// or take a few bytes; one with a single entry may be of any length. 0 is
+	// 8 KiB. Smaller ones are read faster by lookups that miss the cache, and
+	// take more index.
 	BlockBytes int
 
 	// Compression of data blocks. A block that it does not make shorter by an
@@ -180,8 +181,9 @@ func (w *Writer) AddHashed(key []byte, t ikey.Trailer, value []byte, hash uint64
 	return w.err
 }
 
-// entryExtra is what an entry adds to a block besides key and value, or more.
-const entryExtra = 10
+// entryExtra is what an entry and the trailer add to a block besides key and
+// value, or more.
+const entryExtra = 10 + trailerBytes
 
 func (w *Writer) refuse(key []byte, t ikey.Trailer, value []byte) error {
 	if w.err != nil {
