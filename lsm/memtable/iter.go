@@ -33,14 +33,23 @@ func (m *Table) NewIter() *Iter {
 // First implements [ikey.Iterator].
 func (it *Iter) First() bool {
 	it.load(it.m, it.basis.first)
+	it.fetch(0, it.n, it.next)
 	return it.enter(0)
 }
 
 // SeekGE implements [ikey.Iterator].
-func (it *Iter) SeekGE(key []byte) bool { return it.enter(it.locate(key)) }
+func (it *Iter) SeekGE(key []byte) bool {
+	i := it.locate(key)
+	it.fetch(i, it.n, it.next)
+	return it.enter(i)
+}
 
 // SeekLT implements [ikey.Iterator].
-func (it *Iter) SeekLT(key []byte) bool { return it.enterBack(it.locate(key) - 1) }
+func (it *Iter) SeekLT(key []byte) bool {
+	i := it.locate(key)
+	it.fetch(0, i, it.m.prev(it.leaf).Load())
+	return it.enterBack(i - 1)
+}
 
 // Last implements [ikey.Iterator].
 func (it *Iter) Last() bool {
@@ -82,12 +91,23 @@ func (it *Iter) enter(i int) bool {
 			return false
 		}
 		it.load(it.m, it.next)
+		it.fetch(0, it.n, it.next)
 		i = 0
 	}
 	it.i = i
 	it.chain = it.chain[:0]
 	it.version = it.m.newest(it.keys[i]).Load()
 	return true
+}
+
+// fetch announces that the view's nodes from place i to j will be visited, and
+// then leaf.
+func (it *Iter) fetch(i, j int, leaf uint32) {
+	for _, node := range it.keys[i:j] {
+		prefetch(it.m.at(node))
+	}
+	prefetch(it.m.at(leaf))
+	prefetch(it.m.at(leaf + 2*lineBytes))
 }
 
 // enterBack moves to the oldest version of the key at place i, or of the last
@@ -98,6 +118,7 @@ func (it *Iter) enterBack(i int) bool {
 			it.version = 0
 			return false
 		}
+		it.fetch(0, it.n, it.m.prev(it.leaf).Load())
 		i = it.n - 1
 	}
 	it.i = i
