@@ -197,7 +197,8 @@ func TestGiantsFitIntoABlock(t *testing.T) {
 }
 
 func TestKeysOfEveryLengthComeBack(t *testing.T) {
-	for _, prefix := range []string{"", strings.Repeat("p", 30)} {
+	for _, n := range []int{0, 30, 47, 50, 60} {
+		prefix := strings.Repeat("p", n)
 		for from := range 80 {
 			items := []item{
 				{prefix + "a" + strings.Repeat("a", from), ikey.Make(1, ikey.Put), "1"},

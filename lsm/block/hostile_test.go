@@ -112,3 +112,17 @@ func TestAnEntryThatIsThereTwiceIsOutOfOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestAKeyThatNobodyCanAskForIsDamage(t *testing.T) {
+	long := strings.Repeat("k", 1<<16)
+	for _, o := range allOptions() {
+		items := []item{{"a", ikey.Make(1, ikey.Put), ""}, {long[1:], ikey.Make(1, ikey.Put), ""}}
+		if _, err := Check(encode(o, items)); err != nil {
+			t.Errorf("%v: %v", o, err)
+		}
+		items[1].key = long
+		if _, err := Check(encode(o, items)); err == nil {
+			t.Errorf("%v: no error", o)
+		}
+	}
+}
