@@ -1,0 +1,217 @@
+package lsm
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/engine/wal"
+	"github.com/kvbench/kvbench/lsm/ikey"
+	"github.com/kvbench/kvbench/lsm/merge"
+	"github.com/kvbench/kvbench/lsm/tombstone"
+	"github.com/kvbench/kvbench/lsm/version"
+)
+
+// flushTogether is how many memtables one flush takes at most: what was
+// overwritten while they waited is then not written at all.
+const flushTogether = 4
+
+// flush writes the oldest memtables that are frozen to tables of level 0, and
+// reports whether there were any. One goroutine at a time.
+func (t *tree) flush(ctx context.Context) (bool, error) {
+	t.work.flushing.Lock()
+	defer t.work.flushing.Unlock()
+	v := t.acquire()
+	if v == nil {
+		return false, engine.ErrClosed
+	}
+	defer v.release()
+	n := len(v.frozen)
+	if n == 0 {
+		return false, nil
+	}
+	group := v.frozen[max(0, n-flushTogether):]
+	if last := group[0].sealed; last > 0 {
+		t.commits.await(last - 1) // nobody writes to them any more
+	}
+	next := v.fresh
+	if n > len(group) {
+		next = v.frozen[n-len(group)-1]
+	}
+	if err := t.flushGroup(ctx, v, group, next.from); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// flushGroup flushes memtables, given newest first. from is where the log goes
+// on with those that are newer.
+func (t *tree) flushGroup(ctx context.Context, v *view, group []*memory, from wal.LSN) error {
+	began, now := time.Now(), t.now().UnixNano()
+	t.work.running.Add(1)
+	defer t.work.running.Add(-1)
+	j := &job{
+		tree: t, what: "flush", now: now, snapshots: t.snapshots.list(),
+		out: output{
+			tree: t, fsys: vfs.Classed(t.counting, vfs.Flush), level: 0, bytes: t.settings.TableBytes,
+			created: now, oldest: now,
+		},
+	}
+	bytes := int64(0)
+	for _, m := range group {
+		if set := m.table.Ranges(); set.Len() > 0 {
+			j.ranges = append(j.ranges, set)
+		}
+		j.sources = append(j.sources, m.table.NewIter())
+		bytes += m.table.Bytes()
+	}
+	run := t.nextRun.Add(1) - 1
+	j.version = v.levels.version
+	j.older = j.version.Older(0, run, nil)
+	if err := j.perform(ctx); err != nil {
+		return err
+	}
+	e := &version.Edit{
+		Added: j.out.placed(run), AddedBlobs: j.blobs, LogFrom: from,
+		LastSeq: ikey.Seq(t.commits.visible.Load()), Note: "flush",
+	}
+	if err := t.install(e, group); err != nil {
+		j.abort()
+		return err
+	}
+	t.work.flushes.Add(1)
+	t.work.flushRate.add(bytes, time.Since(began))
+	t.env.Events.Event(engine.Event{
+		Kind: "flush", Start: began, Duration: time.Since(began), BytesIn: bytes, BytesOut: j.written(),
+	})
+	return t.prune(from)
+}
+
+// prune lets the log go before from, where the manifest says that recovery
+// begins there.
+func (t *tree) prune(from wal.LSN) error {
+	if t.log == nil || from == 0 {
+		return nil
+	}
+	if err := t.log.Prune(from); err != nil {
+		t.env.Log.Warn("a part of the log stays that nobody needs", "error", err)
+	}
+	return nil
+}
+
+// A job merges sources into tables.
+type job struct {
+	tree      *tree
+	what      string
+	now       int64
+	snapshots []ikey.Seq
+	sources   []ikey.Iterator // newest first
+	ranges    []*tombstone.Set
+	version   *version.Version // that it reads
+	older     *version.Older
+	lower     []byte // bounds of the keys; nil is none
+	upper     []byte
+
+	out    output
+	mover  *mover // of values to blob files; nil: they stay where they are
+	blobs  []*version.Blob
+	pause  func(ctx context.Context) error // asked now and then
+	stats  merge.FoldStats
+	closed bool
+}
+
+// pauseEntries is after how many entries a job asks whether it should end, or
+// let others go first.
+const pauseEntries = 1024
+
+// perform writes the tables and makes them durable, names too. After an error
+// nothing is left.
+func (j *job) perform(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			j.abort()
+		}
+	}()
+	t := j.tree
+	in := merge.New(j.sources)
+	defer func() { err = errors.Join(err, in.Close()) }()
+	set := tombstone.Merge(j.ranges...).Clip(j.lower, j.upper)
+	o := merge.FoldOptions{
+		Lower: j.lower, Upper: j.upper, Snapshots: j.snapshots, Ranges: set, Now: j.now,
+		Bottom: func(key []byte) bool { return !j.older.Has(key) }, ZeroBelow: ikey.MaxSeq,
+	}
+	if len(j.snapshots) > 0 {
+		o.ZeroBelow = j.snapshots[0]
+	}
+	j.out.ranges = set.KeepWhere(j.snapshots, func(lower, upper []byte) bool {
+		return !j.older.Overlaps(version.Span(lower, upper))
+	})
+	if j.mover = t.newMover(j.out.fsys, j.version); j.mover != nil {
+		o.Relocate = j.mover.move
+	}
+	fold := merge.NewFold(in, o)
+	if err := j.write(ctx, fold); err != nil {
+		return err
+	}
+	j.stats = fold.Stats()
+	if j.mover != nil {
+		if j.blobs, err = j.mover.finish(); err != nil {
+			return err
+		}
+	}
+	if len(j.out.tables) == 0 {
+		return nil
+	}
+	return j.out.fsys.SyncDir(t.home.Path(tableDir))
+}
+
+// copyEntries writes what a fold keeps.
+func (j *job) copyEntries(ctx context.Context, fold *merge.Fold, add func(key []byte, t ikey.Trailer, value []byte) error) error {
+	for n := 0; fold.Next(); n++ {
+		if n%pauseEntries == 0 {
+			if err := j.mayGoOn(ctx); err != nil {
+				return err
+			}
+		}
+		if err := add(fold.Key(), fold.Trailer(), fold.Value()); err != nil {
+			return err
+		}
+	}
+	return fold.Err()
+}
+
+// mayGoOn returns when the job may go on, or why it must not.
+func (j *job) mayGoOn(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if j.pause != nil {
+		return j.pause(ctx)
+	}
+	return nil
+}
+
+// written is how many bytes the job wrote.
+func (j *job) written() (n int64) {
+	for _, meta := range j.out.tables {
+		n += meta.Bytes
+	}
+	for _, b := range j.blobs {
+		n += b.Bytes
+	}
+	return n
+}
+
+// abort removes what was written.
+func (j *job) abort() {
+	if j.closed {
+		return
+	}
+	j.closed = true
+	j.out.abort()
+	if j.mover != nil {
+		j.mover.abort()
+	}
+}

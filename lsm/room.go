@@ -1,0 +1,164 @@
+package lsm
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/lsm/ikey"
+	"github.com/kvbench/kvbench/lsm/tombstone"
+)
+
+// state guards what views are made of: who holds mu may install one.
+type state struct {
+	mu sync.Mutex
+
+	// changed is closed, and replaced, when a flush or compaction has ended, or
+	// writing has. Guarded by waiters.
+	waiters sync.Mutex
+	changed chan struct{}
+}
+
+// awaitChange returns what is closed at the next change. Who waits for one
+// looks after that, and before it waits.
+func (s *state) awaitChange() <-chan struct{} {
+	s.waiters.Lock()
+	defer s.waiters.Unlock()
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+// announce wakes all who wait for a change.
+func (s *state) announce() {
+	s.waiters.Lock()
+	defer s.waiters.Unlock()
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+const (
+	// maxRanges: a memtable with so many range deletes is full.
+	maxRanges = 4096
+
+	// roomSlack is what a memtable for one large batch has besides.
+	roomSlack = 64 << 10
+
+	// maxMemtable is the most that an arena can have.
+	maxMemtable = 4<<30 - 1<<20
+)
+
+// room returns the memtable for ops that need so much, and has reserved it.
+// commits.mu is held, but not while room waits for memory.
+func (t *tree) room(need, ops int) (*memory, error) {
+	for {
+		if err := t.writable(); err != nil {
+			return nil, err
+		}
+		m := t.fresh
+		if m.ranges.Load() < maxRanges && m.table.Reserve(need, ops) {
+			return m, nil
+		}
+		size := int64(need + roomSlack)
+		if size > maxMemtable {
+			return nil, fmt.Errorf("%w: a batch needs %d bytes of memory, and a memtable has at most %d", engine.ErrTooLarge, size, int64(maxMemtable))
+		}
+		if t.fullMemory(size) {
+			t.stall(size)
+			continue
+		}
+		if err := t.rotate(size); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fullMemory reports whether a memtable more, with room for so much, would be
+// too much beside those that are to be flushed. Where there is nothing to flush
+// it never is.
+func (t *tree) fullMemory(size int64) bool {
+	v := t.acquire()
+	if v == nil {
+		return false
+	}
+	defer v.release()
+	return len(v.frozen) > 0 && v.memoryBytes()+max(size, t.memory.size) > t.settings.MemoryBytes
+}
+
+// memoryBytes is the memory of the memtables.
+func (v *view) memoryBytes() int64 {
+	bytes := v.fresh.bytes
+	for _, m := range v.frozen {
+		bytes += m.bytes
+	}
+	return bytes
+}
+
+// stall waits for a flush to free memory. commits.mu is held, but not meanwhile.
+func (t *tree) stall(size int64) {
+	c := &t.commits
+	c.mu.Unlock()
+	began := time.Now()
+	for {
+		changed := t.state.awaitChange()
+		if t.writable() != nil || !t.fullMemory(size) {
+			break
+		}
+		<-changed
+	}
+	t.brake.stalled(t, began)
+	c.mu.Lock()
+}
+
+// rotate freezes the memtable that takes writes, and makes one with room for
+// size. commits.mu is held.
+func (t *tree) rotate(size int64) error {
+	m, err := t.memory.take(size)
+	if err != nil {
+		return err
+	}
+	if t.log != nil {
+		m.from = t.log.End()
+	}
+	old := t.fresh
+	old.sealed = t.commits.tickets
+	t.state.mu.Lock()
+	v := t.view.Load()
+	frozen := append([]*memory{old}, v.frozen...)
+	t.show(t.newView(m, frozen, v.levels))
+	t.state.mu.Unlock()
+	t.fresh = m
+	t.work.poke()
+	return nil
+}
+
+// apply puts the ops of a batch into a memtable, in which there is room.
+func (m *memory) apply(b *engine.Batch, seq ikey.Seq) (puts, deletes, bytes int) {
+	var op engine.Op
+	r := b.Reader()
+	for r.Next(&op) {
+		switch op.Kind {
+		case engine.KindPut:
+			m.table.Add(xxh3.Hash(op.Key), ikey.Make(seq, ikey.Put), op.Key, op.Value)
+			puts++
+			bytes += len(op.Key) + len(op.Value)
+		case engine.KindDelete:
+			m.table.Add(xxh3.Hash(op.Key), ikey.Make(seq, ikey.Delete), op.Key, nil)
+			deletes++
+			bytes += len(op.Key)
+		case engine.KindDeleteRange:
+			m.ranges.Add(1)
+			m.table.AddRange(tombstone.Range{Lower: op.Key, Upper: op.Value, Seq: seq})
+			deletes++
+			bytes += len(op.Key) + len(op.Value)
+		}
+		seq++
+	}
+	return puts, deletes, bytes
+}
