@@ -17,11 +17,11 @@ type IterOptions struct {
 // block, or memory that it read ahead into; Init again is how it walks another
 // table: its memory stays.
 type Iter struct {
-	cur block.Cursor // on an entry exactly if on
+	cur block.Cursor
 	r   *Reader
 	seq ikey.Seq // of the reader
-	on  bool
-	n   int // the block that cur is in; -1 is none
+	on  bool     // cur is on an entry, or on its way to one
+	n   int      // the block that cur is in; -1 is none
 	err error
 
 	held  Held
@@ -73,12 +73,12 @@ func (it *Iter) SeekLT(key []byte) bool {
 
 // Next moves to the next entry.
 func (it *Iter) Next() bool {
-	return it.cur.Next() || it.step(forward)
+	return it.on && (it.cur.Next() || it.step(forward))
 }
 
 // Prev moves to the entry before.
 func (it *Iter) Prev() bool {
-	return it.cur.Prev() || it.step(backward)
+	return it.on && (it.cur.Prev() || it.step(backward))
 }
 
 // Key returns the key.
@@ -123,9 +123,6 @@ const (
 // step leaves the block that the walk came to an end of, for the next with an
 // entry in the direction.
 func (it *Iter) step(direction int) bool {
-	if !it.on {
-		return false
-	}
 	for {
 		if err := it.cur.Err(); err != nil {
 			return it.fail(it.r.Damaged(it.n, err))
@@ -172,7 +169,6 @@ func (it *Iter) fail(err error) bool {
 func (it *Iter) leave() {
 	it.held.Release()
 	it.on, it.n = false, -1
-	_ = it.cur.Init(nil) // no block
 }
 
 // fetch returns a block, which is held or read ahead.

@@ -40,8 +40,6 @@ type separators struct {
 
 func (s *separators) reset() { s.bytes, s.ends = s.bytes[:0], s.ends[:0] }
 
-func (s *separators) len() int { return len(s.ends) }
-
 // add enters the one between a last and a first key; a nil first is none.
 func (s *separators) add(last, first []byte) {
 	if first == nil {
