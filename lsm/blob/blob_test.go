@@ -170,6 +170,9 @@ func TestAPointerThatDoesNotFitIsCorrupt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := r.Load(nil, at, cache.Normal); err != nil {
+			t.Fatal(err)
+		}
 		for _, p := range []Pointer{
 			{at.File + 1, at.Offset, at.Length},
 			{at.File, 0, at.Length},
@@ -177,6 +180,7 @@ func TestAPointerThatDoesNotFitIsCorrupt(t *testing.T) {
 			{at.File, math.MaxUint64, 1},
 			{at.File, uint64(len(p)) - footerBytes, 0},
 			{at.File, uint64(len(p)) - footerBytes - 8, 0},
+			{at.File, uint64(len(p)) - footerBytes - 8, 1 << 20},
 			{at.File, at.Offset, at.Length + 1},
 			{at.File, at.Offset, at.Length - 1},
 			{at.File, at.Offset, math.MaxUint64},
@@ -281,6 +285,33 @@ func TestALoadedValueIsCached(t *testing.T) {
 				t.Error("a dropped file is in the cache")
 			}
 		}
+	}
+}
+
+func TestALongValueIsNotCached(t *testing.T) {
+	m := newDir(t)
+	values := [][]byte{make([]byte, mostCached), make([]byte, mostCached+1)}
+	pointers, err := write(m, path, Options{ID: id}, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCache(t)
+	r, err := Open(m, path, id, ReaderOptions{Cache: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := c.Domain().Pin()
+	for i, p := range pointers {
+		if _, err := r.Load(nil, p, cache.Normal); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := r.Cached(p); ok != (i == 0) {
+			t.Errorf("%d bytes are cached: %t", p.Length, ok)
+		}
+	}
+	guard.Unpin()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -71,8 +71,8 @@ func TestAListHasWhatWasAdded(t *testing.T) {
 			if !same(s, Build(all)) {
 				t.Fatalf("%v: %v, want %v", all, s.Fragments(), Build(all).Fragments())
 			}
-			if l.Set() != s {
-				t.Fatal("the set was made again")
+			if l.Set() != s || l.now.Load() != s || len(l.waits) > 0 {
+				t.Fatal("the set is made again")
 			}
 		}
 	})

@@ -136,6 +136,31 @@ func same(a, b *Set) bool {
 	return reflect.DeepEqual(a, b) && bytes.Equal(a.Encode(nil), b.Encode(nil))
 }
 
+func TestAFragmentOfManyDeletesHasEach(t *testing.T) {
+	for n := range ikey.Seq(40) {
+		var ranges []Range
+		for i := range n {
+			ranges = append(ranges, Range{[]byte("a"), []byte("b"), 2*i + 1})
+		}
+		if err := agrees(Build(ranges), ranges, smallKeys[:3], 2*n); err != nil {
+			t.Fatalf("%d deletes: %v", n, err)
+		}
+	}
+}
+
+func TestKeysOutsideOfTheCommonPrefixAreFound(t *testing.T) {
+	ranges := []Range{
+		{[]byte("prefix1"), []byte("prefix2"), 1}, {[]byte("prefix3"), []byte("prefix4"), 2}, {[]byte("prefix5"), nil, 3},
+	}
+	var keys [][]byte
+	for _, k := range []string{"a", "p", "prefix", "prefix0", "prefix1", "prefix1x", "prefix2", "prefix33", "prefix5", "prefiy", "prefix9", "q", "z1234567", "prefiy0000"} {
+		keys = append(keys, []byte(k))
+	}
+	if err := agrees(Build(ranges), ranges, keys, 3); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnEmptySetCoversNothing(t *testing.T) {
 	var s *Set
 	if s.Covering([]byte("k"), ikey.MaxSeq) != 0 || s.Len() != 0 || s.MinSeq() != 0 || s.MaxSeq() != 0 {
