@@ -148,6 +148,33 @@ func (s *Set) CoveringWindow(key []byte, at ikey.Seq) (seq ikey.Seq, lower, uppe
 	return 0, f.Upper, nil
 }
 
+// CoveringAll returns the highest number such that each key of lower <= key <
+// upper (or <= upper, if inclusive) is covered by a delete with that number or
+// a higher one that is not newer than at; 0 if some key is covered by none. All
+// entries between these bounds with lower numbers are deleted for a reader at
+// at. A nil upper is no bound.
+func (s *Set) CoveringAll(lower, upper []byte, inclusive bool, at ikey.Seq) ikey.Seq {
+	if s == nil || at < s.low || s.outside(lower) {
+		return 0
+	}
+	inclusive = inclusive && upper != nil
+	seq := at
+	end := lower
+	for n := s.find(lower); n < len(s.fragments); n++ {
+		f := &s.fragments[n]
+		if bytes.Compare(f.Lower, end) > 0 || compareUpper(f.Upper, end) <= 0 {
+			return 0 // a gap
+		}
+		seq = min(seq, f.at(at))
+		c := compareUppers(f.Upper, upper)
+		if c > 0 || c == 0 && !inclusive || seq == 0 {
+			return seq
+		}
+		end = f.Upper
+	}
+	return 0
+}
+
 // outside reports whether key is before or behind all fragments.
 func (s *Set) outside(key []byte) bool {
 	return bytes.Compare(key, s.lower) < 0 || s.upper != nil && bytes.Compare(key, s.upper) >= 0

@@ -131,6 +131,47 @@ func TestOneRangeAndTwoRangesCoverWhatTheyHold(t *testing.T) {
 	}
 }
 
+// A key of the small universe, or one just behind it, is in each range of keys
+// that some Set of it tells apart.
+func TestCoveringAllIsTheLeastOfAllKeys(t *testing.T) {
+	var keys [][]byte
+	for _, k := range smallKeys {
+		keys = append(keys, k, append(bytes.Clone(k), 0))
+	}
+	all := smallRanges()
+	for i, a := range all {
+		for j := i; j < len(all); j += 3 {
+			ranges := []Range{a, all[j], {[]byte("b"), []byte("d"), 2}}
+			s := Build(ranges)
+			for _, lower := range keys {
+				for _, upper := range append(keys, nil) {
+					for _, inclusive := range []bool{false, true} {
+						within := Range{lower, upper, 1}
+						if inclusive && upper != nil {
+							within.Upper = append(bytes.Clone(upper), 0)
+						}
+						if within.Empty() {
+							continue
+						}
+						want := ikey.MaxSeq
+						for _, k := range keys {
+							if within.holds(k) {
+								want = min(want, naive(ranges, k, 3))
+							}
+						}
+						if got := s.CoveringAll(lower, upper, inclusive, 3); got != want {
+							t.Fatalf("%v: [%q, %q] %t is covered by %d, want %d", ranges, lower, upper, inclusive, got, want)
+						}
+					}
+				}
+			}
+		}
+	}
+	if (*Set)(nil).CoveringAll(nil, nil, false, 9) != 0 {
+		t.Error("an empty set covers all")
+	}
+}
+
 // same reports whether two Sets are one in all that they have.
 func same(a, b *Set) bool {
 	return reflect.DeepEqual(a, b) && bytes.Equal(a.Encode(nil), b.Encode(nil))
