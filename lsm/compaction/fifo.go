@@ -26,8 +26,11 @@ func (t *tree) dropOldest(reason Reason, drop func(x *version.Table, left int64)
 	slices.SortStableFunc(tables, func(a, b *version.Table) int { return cmp.Compare(a.MaxSeq, b.MaxSeq) })
 	n := need{reason: reason, priority: Bound, score: 1, scope: drops}
 	for _, x := range tables {
+		if t.busy[x.ID] {
+			break // not before what is older has gone
+		}
 		hides := slices.ContainsFunc(kept, func(k *version.Table) bool { return k.Bounds().Overlaps(x.Bounds()) })
-		if t.busy[x.ID] || hides || !drop(x, left) {
+		if hides || !drop(x, left) {
 			kept = append(kept, x)
 			continue
 		}

@@ -33,7 +33,7 @@ func (p *Picker) Scores(v *version.Version) [version.Levels]float64 {
 	for i := 1; i < version.Levels; i++ {
 		scores[i] = float64(len(t.runs(i))) / float64(t.cap(i)+1)
 		if t.targeted(i) {
-			scores[i] = max(scores[i], float64(t.bytes[i])/float64(max(t.targets.Bytes[i], 1)))
+			scores[i] = max(scores[i], fullness(float64(t.bytes[i]), float64(t.targets.Bytes[i])))
 		}
 	}
 	return scores

@@ -22,12 +22,15 @@ type Targets struct {
 // space amplification of 1.11.
 func (p *Picker) Targets(v *version.Version) Targets {
 	var sum int64
-	deepest := 0
+	deepest, first := 0, version.Levels
 	for i := 1; i < version.Levels; i++ {
 		n := levelBytes(&v.Levels[i])
 		sum += n
 		if n > 0 {
 			deepest = i
+		}
+		if n > 0 && i >= p.layout.Top() {
+			first = min(first, i)
 		}
 	}
 	ratio := int64(p.s.SizeRatio)
@@ -44,7 +47,16 @@ func (p *Picker) Targets(v *version.Version) Targets {
 	g := Targets{Base: version.Levels - 1, Last: version.Levels - 1}
 	size := max(sum-sum/ratio, p.s.BaseBytes)
 	g.Bytes[g.Base] = size
-	for size > times(p.s.BaseBytes, ratio) && g.Base > top {
+	for g.Base > top {
+		// A level that is there already goes only when half would do: a size
+		// about the limit shall not bring it up and down.
+		limit := times(p.s.BaseBytes, ratio)
+		if first < g.Base {
+			limit /= 2
+		}
+		if size <= limit {
+			break
+		}
 		size /= ratio
 		g.Base--
 		g.Bytes[g.Base] = size

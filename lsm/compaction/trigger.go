@@ -66,11 +66,11 @@ func (sizes) find(t *tree) []need {
 		ns = append(ns, need{level: 0, reason: L0Runs, priority: Level0, score: score})
 	}
 	for i := 1; i < version.Levels; i++ {
-		size, target := float64(t.leaving(i)), float64(max(t.targets.Bytes[i], 1))
+		size, target := float64(t.leaving(i)), float64(t.targets.Bytes[i])
 		switch {
 		case t.targeted(i):
 			if size > target {
-				ns = append(ns, need{level: i, reason: Size, priority: Deep, score: size / target})
+				ns = append(ns, need{level: i, reason: Size, priority: Deep, score: fullness(size, target)})
 			}
 		case t.layout.Top() == 0 && i == t.targets.Last && i < version.Levels-1 && t.cap(i) == 1:
 			// The last level of a tree that grows has become too large for one
@@ -81,6 +81,18 @@ func (sizes) find(t *tree) []need {
 		}
 	}
 	return ns
+}
+
+// fullness is a size against a target. A level that should be empty is due, but
+// there is no hurry.
+func fullness(size, target float64) float64 {
+	switch {
+	case size == 0:
+		return 0
+	case target == 0:
+		return 1.5
+	}
+	return size / target
 }
 
 // leaving is the size of a level without what is on its way down.
