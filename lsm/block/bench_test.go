@@ -8,22 +8,35 @@ import (
 	"github.com/kvbench/kvbench/lsm/ikey"
 )
 
-// benchLayouts are the layouts that are compared.
-var benchLayouts = []struct {
-	name string
-	o    Options
-}{
-	{"heads", Options{}},
-	{"restarts-16", Options{Layout: Restarts, RestartInterval: 16}},
+// benchLayouts are the layouts that are compared. All values have one length;
+// for uneven, one of each block is shorter.
+var benchLayouts = []benchLayout{
+	{"heads", Options{}, false},
+	{"heads-uneven", Options{}, true},
+	{"restarts-16", Options{Layout: Restarts, RestartInterval: 16}, false},
+}
+
+type benchLayout struct {
+	name   string
+	o      Options
+	uneven bool
+}
+
+// block is a block of these items.
+func (l *benchLayout) block(items []item) []byte {
+	if l.uneven {
+		items[0].value = items[0].value[1:]
+	}
+	return encode(l.o, items)
 }
 
 // blocks are count blocks of about size bytes, as the last level of a tree has
 // them, and their keys in random order: each with the number of its block.
-func blocks(o Options, count, size int) (data [][]byte, keys [][]byte, of []int) {
+func blocks(l *benchLayout, count, size int) (data [][]byte, keys [][]byte, of []int) {
 	n := (size + 124) / 125
 	for i := range count {
 		items := ycsbFrom(i*n, n, 100)
-		data = append(data, encode(o, items))
+		data = append(data, l.block(items))
 		for _, it := range items {
 			keys, of = append(keys, []byte(it.key)), append(of, i)
 		}
@@ -41,7 +54,7 @@ func BenchmarkFind(b *testing.B) {
 	for _, l := range benchLayouts {
 		for _, kib := range []int{4, 8, 16} {
 			b.Run(fmt.Sprintf("layout=%s/block=%dKiB", l.name, kib), func(b *testing.B) {
-				data, keys, of := blocks(l.o, 32, kib<<10)
+				data, keys, of := blocks(&l, 32, kib<<10)
 				b.ReportAllocs()
 				i := 0
 				for b.Loop() {
@@ -62,7 +75,7 @@ func BenchmarkFindCold(b *testing.B) {
 	for _, l := range benchLayouts {
 		for _, kib := range []int{4, 16} {
 			b.Run(fmt.Sprintf("layout=%s/block=%dKiB", l.name, kib), func(b *testing.B) {
-				one, keys, _ := blocks(l.o, 1, kib<<10)
+				one, keys, _ := blocks(&l, 1, kib<<10)
 				all := make([]byte, 0, 256<<20)
 				for cap(all)-len(all) >= len(one[0]) {
 					all = append(all, one[0]...)
@@ -88,7 +101,7 @@ func BenchmarkFindCold(b *testing.B) {
 func BenchmarkFindAbsent(b *testing.B) {
 	for _, l := range benchLayouts {
 		b.Run("layout="+l.name+"/block=4KiB", func(b *testing.B) {
-			data, keys, of := blocks(l.o, 32, 4<<10)
+			data, keys, of := blocks(&l, 32, 4<<10)
 			for _, k := range keys {
 				k[22] ^= 1
 			}
@@ -113,7 +126,7 @@ func benchWalk(b *testing.B, start, step func(c *Cursor) bool) {
 				for i := range items {
 					items[i].trailer = ikey.Make(ikey.Seq(newest*uint64(1+i%7)/7), ikey.Put)
 				}
-				data := encode(l.o, items)
+				data := l.block(items)
 				var c Cursor
 				if err := c.Init(data); err != nil {
 					b.Fatal(err)
@@ -138,7 +151,7 @@ func BenchmarkCursorPrev(b *testing.B) { benchWalk(b, (*Cursor).Last, (*Cursor).
 func BenchmarkCursorSeekGE(b *testing.B) {
 	for _, l := range benchLayouts {
 		b.Run("layout="+l.name+"/block=4KiB", func(b *testing.B) {
-			data, keys, of := blocks(l.o, 1, 4<<10)
+			data, keys, of := blocks(&l, 1, 4<<10)
 			var c Cursor
 			if err := c.Init(data[of[0]]); err != nil {
 				b.Fatal(err)

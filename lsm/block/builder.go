@@ -31,7 +31,10 @@ type Builder struct {
 	data []byte // values; entries of the layout Restarts
 
 	prefix  int // of all keys
-	minKey  int // bytes
+	minKey  int // lengths
+	maxKey  int
+	minVal  int
+	maxVal  int
 	lowest  ikey.Seq
 	highest ikey.Seq
 	kinds   uint16 // a bit for each that occurs
@@ -72,7 +75,8 @@ func (b *Builder) Add(key []byte, t ikey.Trailer, value []byte) {
 	} else {
 		b.prefix = ikey.CommonPrefix(b.keys[:b.prefix], key)
 	}
-	b.minKey = min(b.minKey, len(key))
+	b.minKey, b.maxKey = min(b.minKey, len(key)), max(b.maxKey, len(key))
+	b.minVal, b.maxVal = min(b.minVal, len(value)), max(b.maxVal, len(value))
 	b.lowest = min(b.lowest, t.Seq())
 	b.highest = max(b.highest, t.Seq())
 	b.kinds |= 1 << (t.Kind() & 15)
@@ -115,7 +119,7 @@ func (b *Builder) Size() int {
 		return restartsHeader + 4*len(b.restarts) + len(b.data)
 	}
 	n := b.entries
-	size := headsHeader + b.prefix + n*headBytes + (n+1)*b.pairBytes() + n*b.width() + b.suffixBytes() + len(b.data)
+	size := headsHeader + b.prefix + n*headBytes + b.pairs()*b.pairBytes() + n*b.width() + b.suffixBytes() + len(b.data)
 	if b.kind() == manyKinds {
 		size += (n + 1) / 2
 	}
@@ -132,8 +136,25 @@ func (b *Builder) split() int {
 
 func (b *Builder) suffixBytes() int { return len(b.keys) - b.entries*(b.prefix+b.split()) }
 
+// even reports whether all keys have one length, and all values.
+func (b *Builder) even() bool { return b.minKey == b.maxKey && b.minVal == b.maxVal }
+
+// pairs is how many there are.
+func (b *Builder) pairs() int {
+	if b.even() {
+		return 1
+	}
+	return b.entries + 1
+}
+
 // pairBytes is the length of a pair.
 func (b *Builder) pairBytes() int {
+	if b.even() {
+		if max(b.maxKey-b.prefix-b.split(), b.maxVal) > math.MaxUint16 {
+			return 8
+		}
+		return 4
+	}
 	if len(b.data) > math.MaxUint16 || b.suffixBytes() > math.MaxUint16 {
 		return 8
 	}
@@ -191,7 +212,8 @@ func (b *Builder) Finish(dst []byte) []byte {
 // Reset forgets all entries.
 func (b *Builder) Reset() {
 	b.rows, b.keys, b.data = kept(b.rows), kept(b.keys), kept(b.data)
-	b.prefix, b.minKey = 0, math.MaxInt
+	b.prefix = 0
+	b.minKey, b.maxKey, b.minVal, b.maxVal = math.MaxInt, 0, math.MaxInt, 0
 	b.lowest, b.highest, b.kinds = ikey.MaxSeq, 0, 0
 	b.entries, b.restarts = 0, b.restarts[:0]
 }
@@ -205,14 +227,17 @@ func kept[T any](s []T) []T {
 }
 
 func (b *Builder) appendHeader(dst []byte) []byte {
-	var flags byte
+	var flag byte
 	if b.pairBytes() == 8 {
-		flags |= flagWide
+		flag |= flagWide
 	}
 	if b.split() > 0 {
-		flags |= flagSplit
+		flag |= flagSplit
 	}
-	dst = append(dst, byte(Heads), flags, byte(b.width()), b.kind())
+	if b.even() {
+		flag |= flagEven
+	}
+	dst = append(dst, byte(Heads), flag, byte(b.width()), b.kind())
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(b.entries))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(b.suffixBytes()))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(b.prefix))
@@ -231,19 +256,24 @@ func (b *Builder) appendHeads(dst []byte) []byte {
 }
 
 func (b *Builder) appendPairs(dst []byte) []byte {
-	dst = append(dst, make([]byte, b.pairBytes())...)
 	wide := b.pairBytes() == 8
 	cut := b.prefix + b.split()
+	if b.even() {
+		return appendPair(dst, wide, uint32(b.maxKey-cut), uint32(b.maxVal))
+	}
+	dst = appendPair(dst, wide, 0, 0)
 	for i := range b.rows {
 		r := &b.rows[i]
-		suffix := r.key - uint32((i+1)*cut)
-		if wide {
-			dst = binary.LittleEndian.AppendUint64(dst, uint64(suffix)|uint64(r.value)<<32)
-		} else {
-			dst = binary.LittleEndian.AppendUint32(dst, suffix|r.value<<16)
-		}
+		dst = appendPair(dst, wide, r.key-uint32((i+1)*cut), r.value)
 	}
 	return dst
+}
+
+func appendPair(dst []byte, wide bool, suffix, value uint32) []byte {
+	if wide {
+		return binary.LittleEndian.AppendUint64(dst, uint64(suffix)|uint64(value)<<32)
+	}
+	return binary.LittleEndian.AppendUint32(dst, suffix|value<<16)
 }
 
 func (b *Builder) appendTrailers(dst []byte) []byte {

@@ -187,9 +187,12 @@ func (c *Cursor) load(i int) bool {
 	}
 	data := c.data
 	var p pair
-	if !h.wide {
+	switch {
+	case h.even:
+		p = h.evenPair(i)
+	case !h.wide:
 		p = h.narrowPair(data, i)
-	} else {
+	default:
 		p = h.pair(data, i)
 	}
 	if !h.holds(p) {

@@ -14,7 +14,8 @@ import (
 //	heads      offset  size  field
 //	           0       1     layout    1
 //	           1       1     flags     bit 0: pairs are wide; bit 1: suffixes
-//	                                   begin behind the heads; others 0
+//	                                   begin behind the heads; bit 2: even;
+//	                                   others 0
 //	           2       1     width     of a step: 0, 1, 2, 4 or 8 bytes
 //	           3       1     kind      of all entries; 255: there are kinds
 //	           4       4     count     of entries; not 0
@@ -24,7 +25,7 @@ import (
 //	           16      8     base      the lowest sequence number
 //	           24      -     prefix    of all keys
 //	           -       4     head      per entry
-//	           -       4|8   pair      per entry, and one more
+//	           -       4|8   pair      per entry, and one more; if even, one
 //	           -       width step      per entry: its sequence number less base
 //	           -       1     kinds     per two entries, the first in bits 0 to
 //	                                   3; bits without an entry are 0
@@ -38,7 +39,10 @@ import (
 //
 // A pair is where the suffix and the value of an entry begin, as two numbers
 // of 16 bits, or 32 if wide. They end where those of the next pair begin: one
-// load of 8 bytes has all four numbers of an entry. The first pair is 0, 0.
+// load of 8 bytes has all four numbers of an entry. The first pair is 0, 0. If
+// all entries are even, which is to say that their suffixes have one length and
+// their values, too, there is one pair, of these lengths: where an entry is
+// then follows from its number, without another load.
 //
 //	restarts   offset  size  field
 //	           0       1     layout    2
@@ -64,6 +68,8 @@ const (
 
 	flagWide  = 1 << 0
 	flagSplit = 1 << 1
+	flagEven  = 1 << 2
+	flags     = flagWide | flagSplit | flagEven
 
 	headBytes = 4
 	manyKinds = 255
@@ -130,6 +136,8 @@ type columns struct {
 	width    uint8
 	kind     uint8
 	wide     bool
+	even     bool
+	each     pair // of an even block: suffixEnd and valueEnd are the lengths
 }
 
 // parse reads the header. If it reports true, all columns up to the suffixes
@@ -139,31 +147,54 @@ func (c *columns) parse(data []byte) bool {
 		return false
 	}
 	w := binary.LittleEndian.Uint64(data)
-	flags := uint8(w >> 8)
+	flag := uint8(w >> 8)
 	c.width, c.kind = uint8(w>>16), uint8(w>>24)
 	count := w >> 32
 	w = binary.LittleEndian.Uint64(data[8:])
 	c.prefix = int(uint16(w >> 32))
 	c.base = binary.LittleEndian.Uint64(data[16:])
-	c.split = int(flags & flagSplit * (headBytes / flagSplit))
-	c.wide = flags&flagWide != 0
+	c.split = int(flag & flagSplit * (headBytes / flagSplit))
+	c.wide = flag&flagWide != 0
+	c.even = flag&flagEven != 0
 
 	// No sum is above 2^37.
 	pairs := headsHeader + uint64(c.prefix) + headBytes*count
-	steps := pairs + (count+1)<<(2+flags&flagWide)
+	rows := count + 1
+	if c.even {
+		rows = 1
+	}
+	steps := pairs + rows<<(2+flag&flagWide)
 	kinds := steps + count*uint64(c.width)
 	suffixes := kinds
 	if c.kind == manyKinds {
 		suffixes += (count + 1) / 2
 	}
 	values := suffixes + uint64(uint32(w))
-	if Layout(data[0]) != Heads || flags > flagWide|flagSplit || w>>48 != 0 || count == 0 ||
+	if Layout(data[0]) != Heads || flag > flags || w>>48 != 0 || count == 0 ||
 		c.width > 8 || validWidths>>c.width&1 == 0 || values > uint64(len(data)) {
 		return false
 	}
 	c.count = int(count)
 	c.pairs, c.steps, c.kinds, c.suffixes, c.values = int(pairs), int(steps), int(kinds), int(suffixes), int(values)
 	c.size = len(data)
+	return !c.even || c.parseEach(data)
+}
+
+// parseEach reads the pair of an even block.
+func (c *columns) parseEach(data []byte) bool {
+	var suffix, value uint64
+	if c.wide {
+		w := binary.LittleEndian.Uint64(data[c.pairs:])
+		suffix, value = uint64(uint32(w)), w>>32
+	} else {
+		w := binary.LittleEndian.Uint32(data[c.pairs:])
+		suffix, value = uint64(uint16(w)), uint64(w>>16)
+	}
+	n := uint64(c.count)
+	if n*suffix != uint64(c.values-c.suffixes) || n*value != uint64(c.size-c.values) {
+		return false
+	}
+	c.each = pair{0, 0, int(suffix), int(value)}
 	return true
 }
 
@@ -180,7 +211,7 @@ func fault(data []byte) error {
 	}
 	width, count := data[2], binary.LittleEndian.Uint32(data[4:])
 	switch {
-	case data[1] > flagWide|flagSplit:
+	case data[1] > flags:
 		return damage(1, "flags are %#x", data[1])
 	case width > 8 || validWidths>>width&1 == 0:
 		return damage(2, "steps are %d bytes", width)
@@ -189,7 +220,7 @@ func fault(data []byte) error {
 	case data[14] != 0 || data[15] != 0:
 		return damage(14, "reserved bytes are not 0")
 	}
-	return damage(4, "%d entries, a prefix of %d and suffixes of %d do not fit into %d bytes",
+	return damage(4, "%d entries, a prefix of %d and suffixes of %d do not fit into %d bytes, or do not fill them",
 		count, binary.LittleEndian.Uint16(data[12:]), binary.LittleEndian.Uint32(data[8:]), len(data))
 }
 
@@ -202,8 +233,17 @@ func (c *columns) narrowPair(data []byte, i int) pair {
 	return pair{int(uint16(w)), int(uint16(w >> 16)), int(uint16(w >> 32)), int(w >> 48)}
 }
 
+// evenPair is pair, if the block is even.
+func (c *columns) evenPair(i int) pair {
+	k, v := c.each.suffixEnd, c.each.valueEnd
+	return pair{i * k, i * v, i*k + k, i*v + v}
+}
+
 // pair is that of entry i; 0 <= i < count.
 func (c *columns) pair(data []byte, i int) pair {
+	if c.even {
+		return c.evenPair(i)
+	}
 	if !c.wide {
 		return c.narrowPair(data, i)
 	}

@@ -37,6 +37,15 @@ func settled() []item {
 	}
 }
 
+// even are entries whose keys have one length, and whose values have one.
+func even() []item {
+	return []item{
+		{"user100107", ikey.Make(0, ikey.Put), "one"},
+		{"user100213", ikey.Make(0, ikey.Put), "two"},
+		{"user111409", ikey.Make(0, ikey.Put), "six"},
+	}
+}
+
 // wide has a value of more than 64 KiB.
 func wide() []item {
 	all := mixed()
@@ -52,6 +61,7 @@ var golden = []struct {
 }{
 	{"heads-mixed", Options{}, mixed()},
 	{"heads-settled", Options{}, settled()},
+	{"heads-even", Options{}, even()},
 	{"restarts", Options{Layout: Restarts, RestartInterval: 2}, mixed()},
 }
 
@@ -77,7 +87,7 @@ func TestTheFormatIsThatOfTheGoldenFiles(t *testing.T) {
 // someKeys are before, among and after those of the examples.
 func someKeys() [][]byte {
 	var keys [][]byte
-	for _, k := range asked(append(mixed(), settled()...)) {
+	for _, k := range asked(slices.Concat(mixed(), settled(), even())) {
 		keys = append(keys, []byte(k))
 	}
 	return append(keys, nil, []byte("t"), []byte("tr"))
@@ -145,13 +155,13 @@ func wantDamage(t *testing.T, full []byte, want string, damage func(p []byte) []
 func TestEachDamagedFieldOfHeadsIsNamed(t *testing.T) {
 	full := encode(Options{}, mixed())
 	var c columns
-	if !c.parse(full) || c.width != 2 || c.kind != manyKinds || c.split != 0 || c.wide || c.prefix != 2 {
+	if !c.parse(full) || c.width != 2 || c.kind != manyKinds || c.split != 0 || c.wide || c.even || c.prefix != 2 {
 		t.Fatalf("%+v", c)
 	}
 	heads := headsHeader + c.prefix
 	for want, f := range map[string]func(p []byte){
 		"layout is 7":                        func(p []byte) { p[0] = 7 },
-		"flags are 0x4":                      func(p []byte) { p[1] = 4 },
+		"flags are 0x8":                      func(p []byte) { p[1] = 8 },
 		"steps are 3 bytes":                  func(p []byte) { p[2] = 3 },
 		"steps are 16 bytes":                 func(p []byte) { p[2] = 16 },
 		"there are no entries":               func(p []byte) { clear(p[4:8]) },
@@ -173,6 +183,13 @@ func TestEachDamagedFieldOfHeadsIsNamed(t *testing.T) {
 	} {
 		wantDamage(t, full, want, func(p []byte) []byte { f(p); return p })
 	}
+	for at := range 4 { // of the pair
+		wantDamage(t, encode(Options{}, even()), "or do not fill", func(p []byte) []byte {
+			p[headsHeader+5+3*headBytes+at]++
+			return p
+		})
+	}
+	wantDamage(t, encode(Options{}, even()), "or do not fill", func(p []byte) []byte { return append(p, 0, 0, 0) })
 	wantDamage(t, full, "is empty", func(p []byte) []byte { return nil })
 	wantDamage(t, full, "the header is 24", func(p []byte) []byte { return p[:23] })
 	wantDamage(t, full, "values 26 of 27", func(p []byte) []byte { return append(p, 0) })

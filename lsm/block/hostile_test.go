@@ -13,7 +13,7 @@ import (
 func versions(n int) []item {
 	var items []item
 	for i := range n {
-		items = append(items, item{"key", ikey.Make(ikey.Seq(n-i), ikey.Put), "value"})
+		items = append(items, item{"key", ikey.Make(ikey.Seq(n-i), ikey.Put), strings.Repeat("v", 1+i%3)})
 	}
 	return items
 }
