@@ -248,18 +248,23 @@ func (m *Iter) step(s *source) bool {
 	return s.it.Next()
 }
 
-// leap moves source i to key in the direction of the walk, or to its end if
-// key is nil; not if it is there. The caller leaps with all that are to, and
-// then calls play.
+// behind reports whether source i is on an entry that a walk to key would pass;
+// nil is its end.
+func (m *Iter) behind(i int, key []byte) bool {
+	s := &m.sources[i]
+	return s.on && (key == nil || (compare(s.key, key) < 0) != m.reverse)
+}
+
+// leap moves source i, which is behind key, to it. The caller leaps with all
+// sources that are to, and then calls play.
 func (m *Iter) leap(i int, key []byte) {
 	s := &m.sources[i]
 	switch {
-	case !s.on:
 	case key == nil:
 		s.on, s.key = false, nil
-	case m.reverse && compare(s.key, key) >= 0:
+	case m.reverse:
 		m.arrive(s, s.it.SeekLT(key))
-	case !m.reverse && compare(s.key, key) < 0:
+	default:
 		m.arrive(s, s.it.SeekGE(key))
 	}
 }

@@ -224,6 +224,19 @@ func TestAWideRangeDeleteIsSeekedPast(t *testing.T) {
 	}
 }
 
+func TestASourceThatIsPastTheRangeDeleteIsNotMovedForEver(t *testing.T) {
+	sources := [][]entry{{put("b", 1), put("c", 9)}, {put("z", 2)}}
+	ranges := []tombstone.Range{rangeDelete("a", "d", 5)}
+	o := LiveOptions{At: 20, Ranges: []*tombstone.Set{tombstone.Build(ranges)}, SkipAfter: 1, Older: older(sources)}
+	l, moves := countMoves(o, sources...)
+	for m, op := (&model{rows: []entry{put("c", 9), put("z", 2)}}), 0; op < 6; op += 4 {
+		m.do(t, l, op, nil)
+	}
+	if n := moves(); n > 6 {
+		t.Fatalf("%d moves", n)
+	}
+}
+
 func TestWhatIsPassedIsCounted(t *testing.T) {
 	o := LiveOptions{At: 10, Now: 5, Ranges: []*tombstone.Set{tombstone.Build([]tombstone.Range{rangeDelete("d", "e", 9)})}}
 	entries := []entry{put("a", 11), put("a", 2), put("a", 1), del("b", 3), put("b", 2), expiring("c", 4, 5), put("d", 8)}

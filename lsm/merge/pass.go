@@ -11,9 +11,11 @@ func (l *Live) passVersion() bool {
 	l.versions = 0
 	l.seek = append(append(l.seek[:0], l.last...), 0)
 	for i := range l.it.sources {
-		l.it.leap(i, l.seek)
+		if l.it.behind(i, l.seek) {
+			l.it.leap(i, l.seek)
+			l.stats.Seeks++
+		}
 	}
-	l.stats.Seeks += uint64(len(l.it.sources))
 	return l.it.play()
 }
 
@@ -32,7 +34,8 @@ func (l *Live) passCovered(key []byte) bool {
 
 // leapWindow moves those sources out of the window, forward to its upper bound
 // or back to its lower one, that have only dead entries from key on. It reports
-// whether there were any; then the caller must call play.
+// whether it moved any; then the caller must call play. Where it did not, the
+// caller must step, or it would ask for ever.
 func (l *Live) leapWindow(key, bound []byte) bool {
 	if l.o.Older == nil {
 		return false
@@ -47,7 +50,7 @@ func (l *Live) leapWindow(key, bound []byte) bool {
 	}
 	leapt := false
 	for i := range l.it.sources {
-		if l.it.sources[i].on && l.o.Older(i, lower, upper, l.win.seq) {
+		if l.it.behind(i, bound) && l.o.Older(i, lower, upper, l.win.seq) {
 			l.it.leap(i, bound)
 			l.stats.Seeks++
 			leapt = true
