@@ -65,14 +65,18 @@ func TestLongValuesComeBack(t *testing.T) {
 	for i := range long {
 		long[i] = byte(r.Uint32())
 	}
-	values := [][]byte{[]byte("short"), long, bytes.Repeat([]byte("long"), 2<<20), []byte("short")}
+	values := [][]byte{[]byte("short"), long, bytes.Repeat([]byte("long"), 1<<20+1), []byte("short")}
 	for _, kind := range []compress.Kind{compress.None, compress.LZ4} {
 		m := newDir(t)
 		pointers, err := write(m, path, Options{ID: id, Compression: kind}, values)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, io := range ways {
+		some := ways
+		if kind != compress.None {
+			some = ways[:1] // it takes long
+		}
+		for _, io := range some {
 			if err := readAll(t, m, ReaderOptions{IO: io}, pointers, values); err != nil {
 				t.Errorf("%v, io %d: %v", kind, io, err)
 			}
