@@ -260,8 +260,13 @@ func TestAllNamedPluginsAreUsable(t *testing.T) {
 		}
 	}
 	for _, bad := range []Settings{
-		{Layout: "flat"}, {Movement: "up"}, {Granularity: "byte"}, {Triggers: "size,moon"},
-		{SizeRatio: 1}, {TTL: -1}, {BaseBytes: -1},
+		{Layout: "flat"},
+		{Movement: "up"},
+		{Granularity: "byte"},
+		{Triggers: "size,moon"},
+		{SizeRatio: 1},
+		{TTL: -1},
+		{BaseBytes: -1},
 	} {
 		if _, err := New(bad); err == nil {
 			t.Errorf("%+v is accepted", bad)

@@ -49,11 +49,6 @@ type job struct {
 	older *version.Older
 }
 
-type fatal interface {
-	Fatalf(format string, args ...any)
-	Helper()
-}
-
 func simulate(tb testing.TB, s Settings) *simulation {
 	p, err := New(s)
 	if err != nil {

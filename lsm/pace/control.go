@@ -35,8 +35,9 @@ type Options struct {
 	// MinRate is what is accepted at least, in bytes per second, so that a
 	// drain of nothing does not end writing. Default: 1 MiB.
 	MinRate float64
-	// Smooth is how long sublevels and debt are averaged: compactions take
-	// them away in large pieces. Default: 1 s.
+	// Smooth is how long sublevels and debt are averaged while they fall, and
+	// four times as long as while they rise: compactions take them away in
+	// large pieces. Default: 1 s.
 	Smooth time.Duration
 	// Window is how long drains are averaged: it should be longer than what a
 	// job takes, if progress is only seen when jobs are done. Default: 4 s.
@@ -119,15 +120,22 @@ type rate struct {
 	mean   float64
 	known  bool
 	weight float64 // of what has been seen: until it is 1 the mean is of less
+	waited float64 // seconds without a byte, before the first one
 }
 
 // add takes n more bytes in dt seconds.
 func (r *rate) add(n, dt, window float64) {
+	if !r.known {
+		// The first job has not got anywhere: that says nothing of its rate.
+		if r.waited += dt; n <= 0 {
+			return
+		}
+		r.known, dt = true, r.waited
+	}
 	a := 1 - math.Exp(-dt/window)
 	// The first samples count in full, and not against a mean of nothing.
 	r.weight += a * (1 - r.weight)
 	r.mean += a / r.weight * (n/dt - r.mean)
-	r.known = true
 }
 
 // Observe tells how things stand, and sets the rate. It should be called some
@@ -147,10 +155,19 @@ func (c *Controller) Observe(s Signals) {
 	c.measure(s, dt)
 	c.last = s
 	l0, debt := c.pressures(s)
-	a := 1 - math.Exp(-dt/c.o.Smooth.Seconds())
-	c.l0 += a * (l0 - c.l0)
-	c.debt += a * (debt - c.debt)
+	c.l0 = c.smooth(c.l0, l0, dt)
+	c.debt = c.smooth(c.debt, debt, dt)
 	c.set(s)
+}
+
+// smooth averages a pressure. It follows what rises sooner than what falls:
+// writes can fill a level faster than compactions empty it.
+func (c *Controller) smooth(mean, now, dt float64) float64 {
+	tau := c.o.Smooth.Seconds()
+	if now > mean {
+		tau /= 4
+	}
+	return mean + (1-math.Exp(-dt/tau))*(now-mean)
 }
 
 func (c *Controller) pressures(s Signals) (l0, debt float64) {

@@ -24,8 +24,10 @@
 //
 // # Admission
 //
-// Writes take their turn on a virtual clock that each moves on by its bytes:
-// large writes pay for what they are, not small ones behind them. A sleep takes
+// Writes take their turn, first come first served, on a virtual clock that each
+// moves on by its bytes: a large write uses up as much of the rate as small ones
+// of as many bytes, and nobody waits for more than one write of each of the
+// others. A sleep takes
 // a millisecond or more whatever was asked for. Hence a writer that the clock
 // is ahead of by less than Options.Quantum goes on at once; the next one that
 // finds it further ahead sleeps for all of it. What a sleep took too long is
