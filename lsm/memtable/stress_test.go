@@ -133,7 +133,17 @@ func (f *feed) lookUp(t *testing.T, m *Table, at int) {
 	for seq := 1; seq <= at; seq++ {
 		newest[f.key(seq)] = seq
 	}
+	it := m.NewIter()
+	defer it.Close()
 	for key, want := range newest {
+		if !it.SeekGE([]byte(key)) || string(it.Key()) != key {
+			t.Errorf("%q at %d is not where it is sought", key, at)
+			return
+		}
+		if it.SeekLT([]byte(key)) && (string(it.Key()) >= key || it.Next() && string(it.Key()) > key) {
+			t.Errorf("%q is beyond %q", it.Key(), key)
+			return
+		}
 		trailer, value, ok := m.Get(xxh3.HashString(key), []byte(key), ikey.Seq(at))
 		if !ok || int(trailer.Seq()) != want || string(value) != fmt.Sprint(want) {
 			t.Errorf("%q at %d: %v %q %t, want %d", key, at, trailer, value, ok, want)
@@ -161,6 +171,11 @@ func TestASecondNodeOfAKeyBecomesAVersion(t *testing.T) {
 	}
 	if m.Bytes() > 3*int64(Need(3, 6)) {
 		t.Errorf("%d bytes", m.Bytes())
+	}
+	for i := range m.pending {
+		if m.pending[i].head.Load() != 0 {
+			t.Error("an orphan stays pending")
+		}
 	}
 }
 

@@ -245,3 +245,15 @@ func TestImpossibleSizesAreErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestBytesForIsTheLeast(t *testing.T) {
+	for _, needs := range []int{0, 1000, 1_000_000, 50_000_000} {
+		for _, ops := range []int{1, 10, 7777} {
+			n := BytesFor(needs, ops)
+			m := newTable(t, Options{Bytes: n, Ops: ops})
+			if got := int(m.Capacity()); got < needs || got > needs+1 || !m.Reserve(needs, ops) {
+				t.Errorf("%d bytes for %d ops: capacity %d of %d", needs, ops, got, n)
+			}
+		}
+	}
+}
