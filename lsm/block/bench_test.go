@@ -173,6 +173,9 @@ func BenchmarkCursorSeekGE(b *testing.B) {
 // for the size after each included.
 func BenchmarkBuild(b *testing.B) {
 	for _, l := range benchLayouts {
+		if l.uneven {
+			continue
+		}
 		for _, value := range []int{0, 100} {
 			b.Run(fmt.Sprintf("layout=%s/value=%d", l.name, value), func(b *testing.B) {
 				items := ycsb(64, value)

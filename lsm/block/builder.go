@@ -150,7 +150,7 @@ func (b *Builder) pairs() int {
 // pairBytes is the length of a pair.
 func (b *Builder) pairBytes() int {
 	if b.even() {
-		if max(b.maxKey-b.prefix-b.split(), b.maxVal) > math.MaxUint16 {
+		if b.maxVal > math.MaxUint16 { // no key is
 			return 8
 		}
 		return 4
