@@ -206,6 +206,40 @@ func TestALongManifestIsBegunAnew(t *testing.T) {
 	}
 }
 
+func TestAManifestThatBeginsLongIsNotBegunAnewAtEachEdit(t *testing.T) {
+	l, _, err := Open(newDir(t), dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.long = 100
+	for n := range uint64(100) {
+		e := &version.Edit{Added: []version.Placed{{Level: 1, Run: n + 1, Table: table(n+1, "a", "b")}}}
+		if _, _, err := l.Append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.number < 4 || l.number > 20 {
+		t.Errorf("100 edits began manifest %d", l.number)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCloseMakesTheLastMarkDurable(t *testing.T) {
+	m := newDir(t)
+	if _, err := history(m, longBytes, nothing); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Scan(m, dir, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, err := Scan(m.Image(vfs.Synced), dir, nil, nil); err != nil || after.Bytes != s.Bytes || after.Torn != 0 {
+		t.Fatal(after, err)
+	}
+}
+
 func TestAnEditThatBreaksARuleIsNotWritten(t *testing.T) {
 	m := newDir(t)
 	l, _, err := Open(m, dir, Options{})

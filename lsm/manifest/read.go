@@ -136,11 +136,10 @@ func (d *directory) replay(p []byte, each func(e *version.Edit, off int64) error
 			d.Torn = int64(len(p) - off)
 			return off, nil
 		}
-		first := off == headerBytes
-		if !first && f.sequence() != d.sequence+1 {
+		if off > headerBytes && f.sequence() != d.sequence+1 {
 			return off, fmt.Errorf("frame %d follows frame %d", f.sequence(), d.sequence)
 		}
-		if first || len(payload) > 0 {
+		if len(payload) > 0 {
 			if err := d.edit(payload, off, each); err != nil {
 				return off, err
 			}

@@ -108,10 +108,18 @@ func TestATableThatMovesIsNotDropped(t *testing.T) {
 	if len(dropped.Tables) != 0 || next.Levels[2].Runs[0].ID != 30 || next.Levels[2].Runs[0].Tables[0] != p {
 		t.Error(next, dropped)
 	}
-	copied.Entries++
-	_, _, err = v.Apply(&Edit{Deleted: []Place{{1, 17}}, Added: []Placed{{2, 30, &copied}}})
-	if !errors.Is(err, ErrEdit) {
-		t.Error(err)
+	for i, change := range []func(x *Table){
+		func(x *Table) { x.Entries++ },
+		func(x *Table) { x.Smallest = []byte("aa") },
+		func(x *Table) { x.Largest = []byte("f") },
+		func(x *Table) { x.Blobs = []BlobUse{{5, 10, 4<<10 - 1}} },
+	} {
+		copied := *p
+		change(&copied)
+		_, _, err = v.Apply(&Edit{Deleted: []Place{{1, 17}}, Added: []Placed{{2, 30, &copied}}})
+		if !errors.Is(err, ErrEdit) || !strings.Contains(err.Error(), "it is not what it was") {
+			t.Error(i, err)
+		}
 	}
 }
 
@@ -190,6 +198,7 @@ func TestAnEditThatBreaksARuleIsRefused(t *testing.T) {
 		"run 4 of level 0, which has run 9":           "+ L0 run 4: 30 [n,o] 1 seq 30-30",
 		"seqs to 20 is above table 21":                "+ L0 run 10: 30 [m,m] 1 seq 20-20",
 		"above table 30, which it overlaps, with seq": "- L0 20\n+ L0 run 8: 30 [a,c] 1 seq 1-25",
+		"above table 31, which it overlaps, with seq": "- L0 20\n+ L0 run 8: 31 [a,c] 1 seq 1-20",
 		"add run 1, older than run 3":                 "+ L1 run 1: 30 [a,b] 1",
 		"add run 5, older than run 7":                 "+ L2 run 5: 30 [a,b] 1",
 		"table 17 [a,e] does not end before table 30": "+ L1 run 3: 30 [e,f) 1",

@@ -54,16 +54,30 @@ func TestBoundsOverlapWhereAKeyIsInBoth(t *testing.T) {
 					t.Fatalf("%v and %v: %q is not in %v", a, b, key, u)
 				}
 			}
-			for _, end := range []Bounds{a, b} {
-				if bytes.Equal(u.Lower, end.Lower) || !bytes.Equal(u.Upper, end.Upper) {
-					continue
-				}
-				if u.Exclusive != end.Exclusive && !bytes.Equal(a.Upper, b.Upper) {
-					t.Fatalf("%v and %v: %v", a, b, u)
-				}
+			if end := u.Upper; end != nil && has(u, end) != (has(a, end) || has(b, end)) {
+				t.Fatalf("%v and %v: %v", a, b, u)
+			}
+			if u.Upper == nil && a.Upper != nil && b.Upper != nil {
+				t.Fatalf("%v and %v: %v", a, b, u)
 			}
 		}
 	})
+}
+
+func TestUnionEndsWhereTheLaterOneDoes(t *testing.T) {
+	for _, c := range [][3]string{
+		{"[a,c)", "[b,c]", "[a,c]"},
+		{"[b,c)", "[a,c)", "[a,c)"},
+		{"[a,c]", "[b,c]", "[a,c]"},
+		{"[a,c]", "[b,d)", "[a,d)"},
+		{"[a,)", "[b,d]", "[a,)"},
+	} {
+		a, err1 := parseBounds(c[0])
+		b, err2 := parseBounds(c[1])
+		if err1 != nil || err2 != nil || a.Union(b).String() != c[2] || b.Union(a).String() != c[2] {
+			t.Error(a, b, a.Union(b), b.Union(a), err1, err2)
+		}
+	}
 }
 
 // drawRun draws tables that do not overlap.
