@@ -2,6 +2,7 @@ package compaction
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kvbench/kvbench/lsm/ikey"
@@ -146,6 +147,11 @@ func (c *Choice) Tables() int {
 		n += len(c.Inputs[i].Tables)
 	}
 	return n
+}
+
+// touches reports whether tables of a level are inputs, or become outputs.
+func (c *Choice) touches(level int) bool {
+	return c.OutputLevel == level || slices.ContainsFunc(c.Inputs, func(in Input) bool { return in.Level == level })
 }
 
 // top is the level of the newest input.

@@ -56,7 +56,7 @@ func (t *tree) fromLevel0(n *need) (Choice, bool) {
 	if n.scope == seeded || n.reason == Manual || n.reason == Idle {
 		return Choice{}, false
 	}
-	return t.within0(n, IntraL0)
+	return t.within0(n)
 }
 
 func (t *tree) bestOf0(n *need, out int) (best Choice, ok bool) {
@@ -124,15 +124,19 @@ func holds(in []Input, tables []*version.Table) bool {
 	return false
 }
 
-// within0 merges the newest flushes on level 0 into one: as many as are free.
+// within0 merges the newest flushes on level 0 into one, once there are twice
+// as many sublevels as make it due: as many as are free.
 // All of each goes, and of those after each other, so that what is left is
 // wholly older, between the keys of outputs too. What was flushed last may be
 // small against what was merged already: that waits until there is as much
 // above it.
-func (t *tree) within0(n *need, reason Reason) (Choice, bool) {
-	least := max(2, t.s.L0Runs-1)
+func (t *tree) within0(n *need) (Choice, bool) {
+	least := max(2, t.s.L0Runs)
+	if t.sublevels() < 2*t.s.L0Runs {
+		return Choice{}, false
+	}
 	c := n.choice()
-	c.Reason = reason
+	c.Reason = IntraL0
 	var sum int64
 	for _, in := range t.flushes() {
 		size := bytesOf(in.Tables)

@@ -11,13 +11,18 @@ import (
 // running jobs stand in the way of all that is.
 func (p *Picker) Pick(s State) Choice {
 	t := p.tree(s)
-	blocked := false
+	blocked, kept := false, -1
 	for _, n := range t.needs() {
 		c, ok := t.choose(&n)
-		if ok {
+		if ok && !c.touches(kept) {
 			return c
 		}
 		blocked = true
+		if n.priority == Level0 {
+			// It waits for jobs on the level it goes to. No further one, of
+			// less rank, begins there: else it might wait for ever.
+			kept = t.next(0)
+		}
 	}
 	return Choice{Blocked: blocked && len(t.busy) > 0}
 }
@@ -62,10 +67,7 @@ func (t *tree) choose(n *need) (Choice, bool) {
 	case n.scope == all:
 		return t.everything(n)
 	case n.level == 0 && t.layout.Flat():
-		if n.reason != L0Runs {
-			return Choice{}, false
-		}
-		return t.within0(n, L0Runs)
+		return Choice{}, false
 	case n.level == 0:
 		return t.fromLevel0(n)
 	case n.scope == rewrites:

@@ -29,8 +29,8 @@ type Settings struct {
 	// LastRuns is Z, the same of the last level in layout fluid. Default: 1.
 	LastRuns int `json:"last_runs,omitempty"`
 
-	// L0Runs is how many sublevels make level 0 due. Default: 4; layout fifo:
-	// 0, never.
+	// L0Runs is how many sublevels make level 0 due. Default: 4. Layout fifo
+	// never merges them.
 	L0Runs int `json:"l0_runs"`
 	// L0Bytes makes it due too. Default: twice BaseBytes.
 	L0Bytes int64 `json:"l0_bytes"`
@@ -107,9 +107,7 @@ func (s Settings) WithDefaults() Settings {
 	def(&s.SizeRatio, 10)
 	def(&s.Runs, max(s.SizeRatio-1, 1))
 	def(&s.LastRuns, 1)
-	if s.Layout != "fifo" {
-		def(&s.L0Runs, 4)
-	}
+	def(&s.L0Runs, 4)
 	def(&s.BaseBytes, 64<<20)
 	def(&s.L0Bytes, 2*s.BaseBytes)
 	def(&s.TableBytes, 16<<20)

@@ -28,14 +28,16 @@ const (
 	drops                 // the tables
 )
 
-// rank is the order of needs: by score, but that of level 0 counts more, as
-// flushes wait for it, and that of a promise.
+// rank is the order of needs: by score, but level 0, for which flushes wait,
+// goes before all that is less than twice as large as it should be. It does not
+// go before more: it would have to be merged into that. A promise that is kept
+// too late by a twentieth goes before level 0.
 func (n *need) rank() float64 {
 	switch n.priority {
 	case Level0:
-		return 4 * n.score
+		return 2 + n.score/1000
 	case Bound:
-		return 2 * n.score
+		return 1.9 * n.score
 	case Lowest:
 		return n.score / 1000
 	}
@@ -115,13 +117,13 @@ func (runs) Name() string { return "runs" }
 
 func (runs) find(t *tree) []need {
 	var ns []need
-	if n := t.sublevels(); t.s.L0Runs > 0 && n >= t.s.L0Runs {
-		ns = append(ns, need{reason: L0Runs, priority: Level0, score: float64(n) / float64(t.s.L0Runs)})
-	} else if n > 0 && t.Idle && !t.layout.Flat() && t.joins(t.next(0)) && t.idleMerges() {
-		ns = append(ns, need{reason: Idle, priority: Lowest, score: float64(n)})
-	}
 	if t.layout.Flat() {
-		return ns
+		return nil
+	}
+	if n := t.sublevels(); n >= t.s.L0Runs {
+		ns = append(ns, need{reason: L0Runs, priority: Level0, score: float64(n) / float64(t.s.L0Runs)})
+	} else if n > 0 && t.Idle && t.joins(t.next(0)) && t.idleMerges() {
+		ns = append(ns, need{reason: Idle, priority: Lowest, score: float64(n)})
 	}
 	for i := 1; i < version.Levels; i++ {
 		if n, most := len(t.runs(i)), t.cap(i); n > most {
