@@ -13,11 +13,13 @@ import (
 	"github.com/kvbench/kvbench/engine/peer/pebble"
 	"github.com/kvbench/kvbench/engine/peer/pogreb"
 	"github.com/kvbench/kvbench/hashidx"
+	"github.com/kvbench/kvbench/lsm"
 )
 
 // All returns the drivers of this build.
 func All() []engine.Driver {
 	drivers := []engine.Driver{
+		lsm.Driver(),
 		hashidx.Driver(),
 		pebble.Driver(), bbolt.Driver(), badger.Driver(), goleveldb.Driver(), pogreb.Driver(),
 	}
