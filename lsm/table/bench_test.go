@@ -24,7 +24,14 @@ func userKeys(n int) [][]byte {
 		keys[i] = fmt.Appendf(nil, "user%019d", rng.Uint64()>>1)
 	}
 	slices.SortFunc(keys, func(a, b []byte) int { return slices.Compare(a, b) })
-	return slices.CompactFunc(keys, slices.Equal[[]byte])
+	keys = slices.CompactFunc(keys, slices.Equal[[]byte])
+	// In one piece, as they come out of blocks.
+	mem := make([]byte, 0, 23*len(keys))
+	for i, k := range keys {
+		mem = append(mem, k...)
+		keys[i] = mem[len(mem)-len(k):]
+	}
+	return keys
 }
 
 func binaryKeys(n int) [][]byte {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/zeebo/xxh3"
@@ -198,6 +199,35 @@ func TestWhatIsNoTableIsNotOpened(t *testing.T) {
 	}
 	if _, err := Open(m, path(dir, 2), 2, ReaderOptions{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, engine.ErrCorrupt) {
 		t.Errorf("none: %v", err)
+	}
+}
+
+func TestAReadThatFailsIsNoDamage(t *testing.T) {
+	m := newDir(t)
+	g := newRig(t, 1<<20)
+	defer g.close(t)
+	all := puts(1000, 100)
+	write(t, m, dir, Options{ID: 1}, all, nil)
+	for nth := uint64(1); nth < 8; nth++ {
+		fault := vfs.NewFault(m, vfs.Rule{Kind: vfs.KindRead, Nth: nth, Err: syscall.EIO})
+		r, err := Open(fault, path(dir, 1), 1, g.options(Pread))
+		if err == nil {
+			_, _, err = g.get(r, all[10*nth].key, ikey.MaxSeq)
+			if _, found, again := g.get(r, all[10*nth].key, ikey.MaxSeq); err != nil && (again != nil || !found) {
+				t.Errorf("read %d: then %t, %v", nth, found, again)
+			}
+			it := r.NewIter(IterOptions{})
+			for ok := it.First(); ok; ok = it.Next() {
+			}
+			if again := it.Close(); err == nil {
+				err = again
+			}
+			shut(t, r)
+			g.cache.EraseFile(1)
+		}
+		if !errors.Is(err, syscall.EIO) || errors.Is(err, engine.ErrCorrupt) {
+			t.Errorf("read %d: %v", nth, err)
+		}
 	}
 }
 
