@@ -2,8 +2,8 @@ package memtable
 
 import (
 	"fmt"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/zeebo/xxh3"
@@ -44,50 +44,44 @@ func TestAPermKeepsWhatIsInUse(t *testing.T) {
 }
 
 func TestViewsAreOfOneMoment(t *testing.T) {
-	const n = 30_000
-	m := newTable(t, Options{Bytes: 8 << 20, Ops: n})
+	const n = 100_000
+	m := newTable(t, Options{Bytes: 16 << 20, Ops: n})
 	// Keys that come in falling order are next to each other in the first leaf
-	// at every moment, and the next leaf begins right behind them.
-	put(t, m, fmt.Sprintf("%07d", n), 1, "")
-	m.Order()
-	first := m.linker.basis.first
-	var wg sync.WaitGroup
-	done := make(chan bool)
-	number := func(node uint32) int {
-		x, err := strconv.Atoi(string(m.key(node)))
-		if err != nil {
-			t.Error(err)
-		}
-		return x
+	// at every moment, and the next leaf begins right behind them; and so are
+	// their nodes.
+	nodes := make([]uint32, n)
+	for i := range nodes {
+		nodes[i] = m.newKey(ikey.Make(1, ikey.Put), fmt.Appendf(nil, "%08d", n-i), nil)
 	}
+	step := nodes[1] - nodes[0]
+	l := &m.linker
+	first := l.basis.first
+	var done atomic.Bool
+	var wg sync.WaitGroup
 	wg.Go(func() {
 		var v view
-		for {
+		for !done.Load() {
 			v.load(m, first)
-			low := n + 1
+			low := nodes[0] - step
 			if v.next != 0 {
-				low = number(m.lowKey(v.next))
+				low = m.lowKey(v.next)
 			}
 			for i := range v.n {
-				if number(v.keys[i]) != low-v.n+i || v.heads[i] != ikey.Head(m.key(v.keys[i])) {
-					t.Errorf("%d keys before %d: number %d is %d", v.n, low, i, number(v.keys[i]))
+				if v.keys[i] != low+step*uint32(v.n-i) || v.heads[i] != ikey.Head(m.key(v.keys[i])) {
+					t.Errorf("%d keys at %d, below %d: number %d is at %d", v.n, v.keys[0], low, i, v.keys[i])
 					return
 				}
 			}
-			select {
-			case <-done:
-				return
-			default:
-			}
 		}
 	})
-	for i := range n {
-		put(t, m, fmt.Sprintf("%07d", n-1-i), i+2, "")
-		// Before there is a prefix, so that there is one basis.
-		m.linker.rebaseAt = 2 * n
-		m.Order()
+	for level := range l.finger {
+		l.finger[level] = first
 	}
-	close(done)
+	l.at.load(m, first)
+	for _, node := range nodes {
+		l.insert(m, item{l.basis.head(m.key(node)), node})
+	}
+	done.Store(true)
 	wg.Wait()
 }
 
