@@ -280,6 +280,24 @@ func TestEachDamagedFieldIsNamed(t *testing.T) {
 	}
 }
 
+func TestABlockIsCompressedAsTheIndexSays(t *testing.T) {
+	g := newRig(t, -1)
+	defer g.close(t)
+	for _, kind := range []compress.Kind{compress.None, compress.Snappy} {
+		full := content(t, Options{Compression: kind})
+		r := open(t, put(t, full), dir, 7, g.options(Pread))
+		end := r.index.block(0).end()
+		shut(t, r)
+		full[end-trailerBytes] ^= uint8(compress.Snappy)
+		sign(full)
+		for _, io := range []IO{Pread, Mmap} {
+			if _, _, err := readAll(put(t, full), g, io); !errors.Is(err, engine.ErrCorrupt) || !strings.Contains(err.Error(), "which the index does not say") {
+				t.Errorf("%v: %v", kind, err)
+			}
+		}
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	for _, o := range []Options{{}, {Compression: compress.LZ4}, {Block: block.Options{Layout: block.Restarts}}} {
 		full := content(f, o)
