@@ -140,10 +140,14 @@ func (j *job) perform(ctx context.Context) (err error) {
 	set := tombstone.Merge(j.ranges...).Clip(j.lower, j.upper)
 	o := merge.FoldOptions{
 		Lower: j.lower, Upper: j.upper, Snapshots: j.snapshots, Ranges: set, Now: j.now,
-		Bottom: func(key []byte) bool { return !j.older.Has(key) }, ZeroBelow: ikey.MaxSeq,
+		Bottom: func(key []byte) bool { return !j.older.Has(key) },
 	}
-	if len(j.snapshots) > 0 {
+	switch {
+	case j.out.level == 0: // tables there are told apart by their numbers
+	case len(j.snapshots) > 0:
 		o.ZeroBelow = j.snapshots[0]
+	default:
+		o.ZeroBelow = ikey.MaxSeq
 	}
 	j.out.ranges = set.KeepWhere(j.snapshots, func(lower, upper []byte) bool {
 		return !j.older.Overlaps(version.Span(lower, upper))

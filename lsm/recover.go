@@ -34,9 +34,9 @@ const (
 // manifest names, and the ops that the log has from LogFrom on, in memtables.
 func (t *tree) recover() error {
 	began := time.Now()
-	torn, err := t.tornManifest()
+	found, err := manifest.Scan(t.counting, t.home.Dir, nil, nil)
 	if err != nil {
-		return err
+		return t.damaged(fmt.Errorf("read the manifest: %w", err))
 	}
 	if err := t.makeDirs(); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (t *tree) recover() error {
 	t.manifest = m
 	t.nextID.Store(state.NextID)
 	t.nextRun.Store(state.NextRun)
-	if err := t.checkFiles(state.Version, torn); err != nil {
+	if err := t.checkFiles(state.Version, &found); err != nil {
 		return err
 	}
 	if t.fresh, err = t.memory.take(0); err != nil {
@@ -65,15 +65,6 @@ func (t *tree) recover() error {
 	t.commits.init(last)
 	t.recovery = time.Since(began)
 	return t.initWork()
-}
-
-// tornManifest reports whether a crash has cut the manifest's end off.
-func (t *tree) tornManifest() (bool, error) {
-	s, err := manifest.Scan(t.counting, t.home.Dir, nil, func(*version.Edit, int64) error { return nil })
-	if err != nil {
-		return false, t.damaged(fmt.Errorf("read the manifest: %w", err))
-	}
-	return s.Torn > 0, nil
 }
 
 // makeDirs makes the directories that are absent, durably.
@@ -217,8 +208,9 @@ func (r *replay) room(lsn wal.LSN, need, ops int) (*memory, error) {
 
 // checkFiles looks whether all files are there that a version names, and
 // removes those that no version does: what jobs were writing, and what was to
-// be removed. Where the manifest's end was torn they are only put aside.
-func (t *tree) checkFiles(v *version.Version, torn bool) error {
+// be removed. Where the manifest's end was torn they are only put aside, and
+// where there is none they should not be there at all.
+func (t *tree) checkFiles(v *version.Version, found *manifest.Scanned) error {
 	want := map[string]int64{}
 	for _, p := range v.All() {
 		want[tableDir+"/"+tableName(p.Table.ID)] = p.Table.Bytes
@@ -240,7 +232,10 @@ func (t *tree) checkFiles(v *version.Version, torn bool) error {
 				delete(want, path)
 				continue
 			}
-			t.orphan(path, torn)
+			if _, ok := fileID(path); ok && found.Path == "" {
+				return t.damaged(engine.Corrupt(t.home.Dir, -1, "the manifest is missing, and there is "+path, nil))
+			}
+			t.orphan(path, found.Torn > 0)
 		}
 	}
 	for path := range want {

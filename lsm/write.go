@@ -145,13 +145,20 @@ func (t *tree) Apply(b *engine.Batch, d engine.Durability) error {
 	return t.finish(p, level)
 }
 
-// applied ends an Apply that has no place in the log: at Sync it makes durable
-// what came before all the same.
+// applied ends an Apply that has no place in the log: it brings what came
+// before to its level all the same.
 func (t *tree) applied(level engine.Durability, err error) error {
-	if err == nil && level == engine.Sync {
+	switch {
+	case err != nil:
+		return err
+	case level == engine.Sync:
 		return t.Sync()
+	case level == engine.OS:
+		if err := t.log.Flush(); err != nil {
+			return t.fail("write the log", err)
+		}
 	}
-	return err
+	return nil
 }
 
 // apply performs a batch, which is visible when it returns.
