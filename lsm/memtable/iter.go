@@ -60,10 +60,7 @@ func (it *Iter) Last() bool {
 			leaf = next
 		}
 	}
-	it.load(m, leaf)
-	for it.next != 0 {
-		it.load(m, it.next)
-	}
+	it.loadLast(m, leaf)
 	return it.enterBack(it.n - 1)
 }
 
@@ -75,10 +72,7 @@ func (it *Iter) locate(key []byte) int {
 	if key == nil {
 		t.key = []byte{}
 	}
-	it.load(m, m.seek(it.basis, &t))
-	for it.next != 0 && m.begins(it.next, &t) {
-		it.load(m, it.next)
-	}
+	it.loadFor(m, m.seek(it.basis, &t), &t)
 	return it.search(m, &t)
 }
 

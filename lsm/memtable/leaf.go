@@ -182,6 +182,23 @@ func (v *view) load(m *Table, leaf uint32) {
 	}
 }
 
+// loadFor makes v a view of the leaf where t belongs, which is leaf unless that
+// was split meanwhile; then it is behind.
+func (v *view) loadFor(m *Table, leaf uint32, t *target) {
+	v.load(m, leaf)
+	for v.next != 0 && m.begins(v.next, t) {
+		v.load(m, v.next)
+	}
+}
+
+// loadLast makes v a view of the last leaf, which is leaf or behind.
+func (v *view) loadLast(m *Table, leaf uint32) {
+	v.load(m, leaf)
+	for v.next != 0 {
+		v.load(m, v.next)
+	}
+}
+
 // search returns the place of the first key that is not below t.
 func (v *view) search(m *Table, t *target) int {
 	i, j := 0, v.n

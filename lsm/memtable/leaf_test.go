@@ -185,3 +185,24 @@ func TestWritersOrderOnceSomebodyIterates(t *testing.T) {
 		}
 	}
 }
+
+func TestASplitLeafIsFollowedToTheRight(t *testing.T) {
+	// To begin at the first leaf is to have missed all splits.
+	m := newTable(t, Options{Bytes: 1 << 20})
+	for i := range 100 {
+		put(t, m, fmt.Sprintf("%04d", i), i+1, "")
+	}
+	m.Order()
+	b := m.linker.basis
+	var v view
+	for i := range 100 {
+		key := fmt.Appendf(nil, "%04d", i)
+		v.loadFor(m, b.first, &target{head: b.head(key), key: key})
+		if at := v.search(m, &target{head: b.head(key), key: key}); at == v.n || string(m.key(v.keys[at])) != string(key) {
+			t.Errorf("%s is not in its leaf", key)
+		}
+	}
+	if v.loadLast(m, b.first); string(m.key(v.keys[v.n-1])) != "0099" {
+		t.Errorf("the last is %s", m.key(v.keys[v.n-1]))
+	}
+}
