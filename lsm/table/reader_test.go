@@ -299,3 +299,48 @@ func TestManyReadATableAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestATableThatIsCutOffWhileItIsOpenIsDamaged(t *testing.T) {
+	for _, io := range []IO{Pread, Direct} {
+		m := newDir(t)
+		g := newRig(t, -1)
+		write(t, m, dir, Options{ID: 1}, puts(100, 10), nil)
+		r := open(t, m, dir, 1, g.options(io))
+		h, err := r.Load(0, cache.Normal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Release()
+		f, err := m.OpenReadWrite(path(dir, 1))
+		if err == nil {
+			err = errors.Join(f.Truncate(50), f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What is left of the last read must not pass for the block.
+		if _, err := r.Load(0, cache.Normal); !errors.Is(err, engine.ErrCorrupt) {
+			t.Errorf("io %d: %v", io, err)
+		}
+		shut(t, r)
+		g.close(t)
+	}
+}
+
+func TestAWalkOverAMappingLeavesTheCacheAlone(t *testing.T) {
+	m := newDir(t)
+	g := newRig(t, 1<<20)
+	defer g.close(t)
+	all := puts(1000, 100)
+	write(t, m, dir, Options{ID: 1}, all, nil)
+	r := open(t, m, dir, 1, g.options(Mmap))
+	defer shut(t, r)
+	w := walker{it: r.NewIter(IterOptions{}), all: all}
+	w.both(t)
+	if err := w.it.Close(); err != nil {
+		t.Error(err)
+	}
+	if s := g.cache.Stats(); s.Blocks != 0 || s.Misses != 0 {
+		t.Errorf("the cache was asked: %+v", s)
+	}
+}
