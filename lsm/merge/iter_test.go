@@ -147,11 +147,17 @@ func TestAnErrorOfASourceEndsTheWalk(t *testing.T) {
 				for ; ok; ok = step() {
 					rows++
 				}
-				switch failed := n <= 6; {
-				case failed && (!errors.Is(it.Err(), errBroken) || rows == 15 && n < 6):
-					t.Fatalf("%s: source %d failed at move %d: %d rows, error %v", moves, failing, n, rows, it.Err())
-				case !failed && (it.Err() != nil || rows != 15):
-					t.Fatalf("%s: nothing failed: %d rows, error %v", moves, rows, it.Err())
+				want := 15
+				switch at := 3*(n-2) + failing; {
+				case n == 1:
+					want = 0
+				case n <= 6 && moves == "first":
+					want = at + 1
+				case n <= 6:
+					want = 15 - (3*(6-n) + failing)
+				}
+				if rows != want || errors.Is(it.Err(), errBroken) != (n <= 6) {
+					t.Fatalf("%s: source %d fails at move %d: %d rows, want %d; error %v", moves, failing, n, rows, want, it.Err())
 				}
 				if it.Next() || it.Prev() {
 					t.Fatal("the walk went on")
@@ -162,6 +168,16 @@ func TestAnErrorOfASourceEndsTheWalk(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestASeekAfterAnErrorTriesAgain(t *testing.T) {
+	s := &sliceIter{entries: []entry{put("a", 1), put("b", 1)}, failAt: 2}
+	it := New([]ikey.Iterator{s, &sliceIter{}})
+	if !it.First() || it.Next() || !errors.Is(it.Err(), errBroken) {
+		t.Fatalf("error %v", it.Err())
+	}
+	s.failAt, s.err = 0, nil
+	sameEntries(t, "again", walk(t, it), s.entries)
 }
 
 func TestCloseClosesEachSourceOnce(t *testing.T) {
