@@ -14,7 +14,7 @@ func (t *tree) install(e *version.Edit, group []*memory) error {
 	w := &t.work
 	w.installing.Lock()
 	defer w.installing.Unlock()
-	if t.logging && e.LogFrom != 0 {
+	if t.log != nil && e.LogFrom != 0 {
 		// The manifest may only refer to what a crash does not take.
 		if err := t.log.Sync(); err != nil {
 			return t.fail("sync the log", err)
