@@ -257,7 +257,7 @@ func (t *tree) flushAll(ctx context.Context) error {
 	c.mu.Lock()
 	var err error
 	if !t.fresh.table.Empty() || t.fresh.ranges.Load() > 0 {
-		err = t.rotate(0)
+		err = t.rotate(0, 0)
 	}
 	last := c.tickets
 	c.mu.Unlock()

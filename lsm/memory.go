@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/offheap"
 	"github.com/kvbench/kvbench/engine/wal"
 	"github.com/kvbench/kvbench/lsm/memtable"
@@ -16,6 +17,7 @@ type memory struct {
 	table *memtable.Table
 	owner *memories
 	bytes int64
+	plain bool    // made like all others, not for one large batch
 	from  wal.LSN // nothing in it is from records before
 
 	// sealed is the number of the first write that is not in it, once it is
@@ -47,6 +49,9 @@ type memories struct {
 	bytes atomic.Int64 // of all memtables, spares among them
 }
 
+// maxMemtable is the most that an arena can have.
+const maxMemtable = 4<<30 - 1<<20
+
 // spares is how many empty memtables are kept.
 const spares = 2
 
@@ -57,10 +62,26 @@ func (p *memories) init(s *settings) {
 	}
 }
 
+// sizeFor is the size of a memtable that has room for ops that need so much:
+// that of all, unless it would not do.
+func (p *memories) sizeFor(need, ops int) (size int64, plain bool) {
+	if int64(need) <= p.size/2 && int64(ops) <= p.size/leastPerOp {
+		return p.size, true
+	}
+	return max(p.size, int64(memtable.BytesFor(need, ops))), false
+}
+
+// leastPerOp: a memtable has an index for ops of so many bytes or more.
+const leastPerOp = 128
+
 // take returns an empty memtable for ops that need so much.
-func (p *memories) take(need int64) (*memory, error) {
-	size := max(p.size, need)
-	if size == p.size {
+func (p *memories) take(need, ops int) (*memory, error) {
+	size, plain := p.sizeFor(need, ops)
+	if size > maxMemtable {
+		return nil, fmt.Errorf("%w: a batch needs %d bytes of memory, and a memtable has at most %d", engine.ErrTooLarge, size, int64(maxMemtable))
+	}
+	if plain {
+		ops = 0
 		p.mu.Lock()
 		if n := len(p.spare); n > 0 {
 			m := p.spare[n-1]
@@ -71,13 +92,13 @@ func (p *memories) take(need int64) (*memory, error) {
 		p.mu.Unlock()
 	}
 	table, err := memtable.New(memtable.Options{
-		Bytes: int(size), Order: p.order, Offheap: offheap.Options{HugePages: size >= hugeBytes},
+		Bytes: int(size), Ops: ops, Order: p.order, Offheap: offheap.Options{HugePages: size >= hugeBytes},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make a memtable of %d bytes: %w", size, err)
 	}
 	p.bytes.Add(size)
-	return &memory{table: table, owner: p, bytes: size}, nil
+	return &memory{table: table, owner: p, bytes: size, plain: plain}, nil
 }
 
 // give takes back a memtable that nobody looks at. It runs wherever the epoch
@@ -99,12 +120,12 @@ func (p *memories) clean() {
 		}
 		m := p.used[n-1]
 		p.used = p.used[:n-1]
-		keep := m.bytes == p.size && len(p.spare) < spares
+		keep := m.plain && len(p.spare) < spares
 		p.mu.Unlock()
 		var err error
 		if keep {
 			m.table.Reset()
-			m = &memory{table: m.table, owner: p, bytes: m.bytes}
+			m = &memory{table: m.table, owner: p, bytes: m.bytes, plain: true}
 		} else {
 			err = m.table.Free()
 			p.bytes.Add(-m.bytes)

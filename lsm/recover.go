@@ -51,7 +51,7 @@ func (t *tree) recover() error {
 	if err := t.checkFiles(state.Version, &found); err != nil {
 		return err
 	}
-	if t.fresh, err = t.memory.take(0); err != nil {
+	if t.fresh, err = t.memory.take(0, 0); err != nil {
 		return err
 	}
 	t.fresh.from = state.LogFrom
@@ -190,10 +190,7 @@ func (r *replay) room(lsn wal.LSN, need, ops int) (*memory, error) {
 		if m.ranges.Load() < maxRanges && m.table.Reserve(need, ops) {
 			return m, nil
 		}
-		if m.table.Empty() && int64(need) <= m.bytes-roomSlack {
-			return nil, fmt.Errorf("a memtable of %d bytes has no room for %d", m.bytes, need)
-		}
-		next, err := t.memory.take(int64(need + roomSlack))
+		next, err := t.memory.take(need, ops)
 		if err != nil {
 			return nil, err
 		}

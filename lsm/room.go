@@ -43,21 +43,13 @@ func (s *state) announce() {
 	}
 }
 
-const (
-	// maxRanges: a memtable with so many range deletes is full.
-	maxRanges = 4096
-
-	// roomSlack is what a memtable for one large batch has besides.
-	roomSlack = 64 << 10
-
-	// maxMemtable is the most that an arena can have.
-	maxMemtable = 4<<30 - 1<<20
-)
+// maxRanges: a memtable with so many range deletes is full.
+const maxRanges = 4096
 
 // room returns the memtable for ops that need so much, and has reserved it.
 // commits.mu is held, but not while room waits for memory.
 func (t *tree) room(need, ops int) (*memory, error) {
-	for {
+	for rotated := 0; ; {
 		if err := t.writable(); err != nil {
 			return nil, err
 		}
@@ -65,15 +57,15 @@ func (t *tree) room(need, ops int) (*memory, error) {
 		if m.ranges.Load() < maxRanges && m.table.Reserve(need, ops) {
 			return m, nil
 		}
-		size := int64(need + roomSlack)
-		if size > maxMemtable {
-			return nil, fmt.Errorf("%w: a batch needs %d bytes of memory, and a memtable has at most %d", engine.ErrTooLarge, size, int64(maxMemtable))
-		}
+		size, _ := t.memory.sizeFor(need, ops)
 		if t.fullMemory(size) {
 			t.stall(size)
 			continue
 		}
-		if err := t.rotate(size); err != nil {
+		if rotated++; rotated > 2 { // others may have been faster, but not for ever
+			return nil, fmt.Errorf("%w: no memtable has room for %d ops of %d bytes", engine.ErrTooLarge, ops, need)
+		}
+		if err := t.rotate(need, ops); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +80,7 @@ func (t *tree) fullMemory(size int64) bool {
 		return false
 	}
 	defer v.release()
-	return len(v.frozen) > 0 && v.memoryBytes()+max(size, t.memory.size) > t.settings.MemoryBytes
+	return len(v.frozen) > 0 && v.memoryBytes()+size > t.settings.MemoryBytes
 }
 
 // memoryBytes is the memory of the memtables.
@@ -117,9 +109,9 @@ func (t *tree) stall(size int64) {
 }
 
 // rotate freezes the memtable that takes writes, and makes one with room for
-// size. commits.mu is held.
-func (t *tree) rotate(size int64) error {
-	m, err := t.memory.take(size)
+// ops that need so much. commits.mu is held.
+func (t *tree) rotate(need, ops int) error {
+	m, err := t.memory.take(need, ops)
 	if err != nil {
 		return err
 	}
