@@ -25,6 +25,9 @@ type work struct {
 
 	installing sync.Mutex // who changes the tree
 
+	// pruning is who lets parts of the log go; for reading, who needs them.
+	pruning sync.RWMutex
+
 	// jobs guards what is being compacted, and where movement goes on.
 	jobs    sync.Mutex
 	doing   []*compaction.Choice
@@ -68,7 +71,10 @@ func (t *tree) startWork() {
 func (w *work) end() {
 	w.cancel(engine.ErrClosed)
 	w.done.Wait()
-	w.flushing.Lock() // for ever
+	// A flush that somebody else does ends; who comes later finds the tree
+	// closed.
+	w.flushing.Lock()
+	defer w.flushing.Unlock()
 }
 
 // poke tells the flusher that there may be something to do.

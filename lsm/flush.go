@@ -90,11 +90,12 @@ func (t *tree) flushGroup(ctx context.Context, v *view, group []*memory, from wa
 }
 
 // prune lets the log go before from, where the manifest says that recovery
-// begins there.
+// begins there. While somebody copies the log it leaves that for later.
 func (t *tree) prune(from wal.LSN) error {
-	if t.log == nil || from == 0 {
+	if t.log == nil || from == 0 || !t.work.pruning.TryLock() {
 		return nil
 	}
+	defer t.work.pruning.Unlock()
 	if err := t.log.Prune(from); err != nil {
 		t.env.Log.Warn("a part of the log stays that nobody needs", "error", err)
 	}

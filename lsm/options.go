@@ -63,10 +63,16 @@ func (t *tree) tableOptions(id uint64, level int, created, oldest int64) table.O
 	}
 }
 
+// readerOptions are those of a table. One that was loaded has been written
+// before its number was known: only the manifest has it. Where all that a table
+// has is of one number anyway, it does no harm to say so.
 func (t *tree) readerOptions(meta *version.Table) table.ReaderOptions {
 	o := table.ReaderOptions{
 		Cache: t.blocks, IO: t.choices.io, Allocator: t.pinned,
 		Codec: t.choices.codec, Scratch: t.choices.scratch,
+	}
+	if meta.MinSeq == meta.MaxSeq && meta.RangeDeletes == 0 {
+		o.Seq = meta.MinSeq
 	}
 	return o
 }
