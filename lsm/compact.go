@@ -10,6 +10,7 @@ import (
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/lsm/compaction"
+	"github.com/kvbench/kvbench/lsm/ikey"
 	"github.com/kvbench/kvbench/lsm/table"
 	"github.com/kvbench/kvbench/lsm/version"
 )
@@ -201,6 +202,12 @@ func (t *tree) mergeTables(ctx context.Context, c *compaction.Choice, l *levels,
 	}
 	t.work.dropped.Add(j.stats.Read - j.stats.Kept)
 	return j.written(), nil
+}
+
+func closeAll(sources []ikey.Iterator) {
+	for _, s := range sources {
+		s.Close()
+	}
 }
 
 // read makes tables of a run a source of the job. Somebody holds the levels.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/lsm/ikey"
@@ -15,19 +15,47 @@ import (
 )
 
 // An iterator walks what is visible at one moment. It holds the view of that
-// moment, so that neither memtables nor tables go meanwhile.
+// moment, so that neither memtables nor tables go meanwhile. Closed, it is kept
+// for the next one, with the memory that it has.
 type iterator struct {
+	*walk
+}
+
+// A walk is what an iterator is while it is open.
+type walk struct {
 	tree   *tree
 	view   *view
 	merged merge.Iter
 	live   merge.Live
 
 	sources      []ikey.Iterator
+	runs         []*runSource // those of sources that walk tables, and spares
+	used         int          // of runs
+	ranges       []*tombstone.Set
 	lower, upper []byte
 	value        []byte // from a blob file
 	err          error
 	place        uint8
-	closed       bool
+}
+
+// A runSource is an iterator over tables of a run, which it opens when it comes
+// to them.
+type runSource struct {
+	table.RunIter
+	files []*file
+	open  func(i int) (*table.Reader, error)
+}
+
+func newRunSource() *runSource {
+	s := new(runSource)
+	s.open = func(i int) (*table.Reader, error) { return s.files[i].open() }
+	return s
+}
+
+// begin makes s walk tables from lo to hi of a run.
+func (s *runSource) begin(r *run, lo, hi int, o table.IterOptions) {
+	s.files = r.tables[lo:hi]
+	s.Init(r.metas[lo:hi], s.open, o)
 }
 
 // NewIter implements engine.Scanner.
@@ -37,91 +65,110 @@ func (t *tree) NewIter(o engine.IterOptions) (engine.Iterator, error) {
 
 // newIter returns an iterator at a sequence number; MaxSeq is the newest that
 // is visible.
-func (t *tree) newIter(o engine.IterOptions, at ikey.Seq) (engine.Iterator, error) {
+func (t *tree) newIter(o engine.IterOptions, at ikey.Seq) (*iterator, error) {
 	v, newest := t.acquireAt()
 	if v == nil {
 		return nil, engine.ErrClosed
 	}
-	it := &iterator{tree: t, view: v}
-	it.lower, it.upper = slices.Clone(o.Lower), slices.Clone(o.Upper)
-	sources, ranges, err := v.sources(it.sources[:0], it.lower, it.upper)
-	if err != nil {
-		closeAll(sources)
-		v.release()
+	w := t.walks.Get().(*walk)
+	w.tree, w.view, w.err, w.place = t, v, nil, nowhere
+	w.lower, w.upper = boundary(w.lower, o.Lower), boundary(w.upper, o.Upper)
+	if err := w.gather(); err != nil {
+		w.end()
 		return nil, t.damaged(err)
 	}
-	it.sources = sources
-	it.merged.Init(sources)
-	it.live.Init(&it.merged, merge.LiveOptions{
-		At: min(at, newest), Lower: it.lower, Upper: it.upper, Ranges: ranges, Now: t.now().UnixNano(),
+	w.merged.Init(w.sources)
+	w.live.Init(&w.merged, merge.LiveOptions{
+		At: min(at, newest), Lower: w.lower, Upper: w.upper, Ranges: w.ranges, Now: t.now().UnixNano(),
 	})
 	t.counts.stripe().scans.Add(1)
-	return it, nil
+	return &iterator{w}, nil
 }
 
-func closeAll(sources []ikey.Iterator) {
-	for _, s := range sources {
-		s.Close()
+// boundary copies a bound into memory that is there; nil stays nil.
+func boundary(into, bound []byte) []byte {
+	if bound == nil {
+		return nil
 	}
+	return append(append(into[:0], bound...), 0)[:len(bound)]
 }
 
-// sources appends iterators over all that a view has between bounds, newest
-// first, and returns its range deletes.
-func (v *view) sources(dst []ikey.Iterator, lower, upper []byte) ([]ikey.Iterator, []*tombstone.Set, error) {
-	var ranges []*tombstone.Set
-	memory := func(m *memory) {
-		if set := m.table.Ranges(); set.Len() > 0 {
-			ranges = append(ranges, set)
-		}
-		if !m.table.Empty() {
-			dst = append(dst, m.table.NewIter())
-		}
-	}
-	memory(v.fresh)
+// gather makes the sources: all that the view has between the bounds, newest
+// first, and its range deletes.
+func (w *walk) gather() error {
+	v := w.view
+	w.remember(v.fresh)
 	for _, m := range v.frozen {
-		memory(m)
+		w.remember(m)
 	}
 	for i := range v.levels.runs {
-		r := v.levels.runs[i].within(lower, upper)
-		for _, f := range r {
+		r := &v.levels.runs[i]
+		lo, hi := r.within(w.lower, w.upper)
+		if lo == hi {
+			continue
+		}
+		for _, f := range r.tables[lo:hi] {
 			if f.meta.RangeDeletes == 0 {
 				continue
 			}
 			reader, err := f.open()
 			if err != nil {
-				return dst, nil, err
+				return err
 			}
-			ranges = append(ranges, reader.Ranges())
+			w.ranges = append(w.ranges, reader.Ranges())
 		}
-		if len(r) > 0 {
-			dst = append(dst, newRunIter(r, table.IterOptions{}))
+		if w.used == len(w.runs) {
+			w.runs = append(w.runs, newRunSource())
 		}
+		s := w.runs[w.used]
+		w.used++
+		s.begin(r, lo, hi, table.IterOptions{})
+		w.sources = append(w.sources, s)
 	}
-	return dst, ranges, nil
+	return nil
 }
 
-// within returns the tables of a run that may have keys between bounds.
-func (r *run) within(lower, upper []byte) []*file {
-	tables := r.tables
+// remember makes a memtable a source.
+func (w *walk) remember(m *memory) {
+	if m.table.Empty() {
+		return
+	}
+	if m.ranges.Load() > 0 {
+		w.ranges = append(w.ranges, m.table.Ranges())
+	}
+	w.sources = append(w.sources, m.table.NewIter())
+}
+
+// end closes all, and gives the walk back for the next iterator.
+func (w *walk) end() error {
+	var err error
+	for _, s := range w.sources {
+		err = errors.Join(err, s.Close())
+	}
+	w.view.release()
+	clear(w.sources)
+	clear(w.ranges)
+	for _, s := range w.runs[:w.used] {
+		s.files = nil
+	}
+	w.sources, w.ranges, w.used, w.view = w.sources[:0], w.ranges[:0], 0, nil
+	if cap(w.value) > keptBytes {
+		w.value = nil
+	}
+	w.tree.walks.Put(w)
+	return err
+}
+
+// within returns which tables of a run may have keys between bounds.
+func (r *run) within(lower, upper []byte) (lo, hi int) {
+	hi = len(r.tables)
 	if lower != nil {
-		i, _ := slices.BinarySearchFunc(tables, lower, func(f *file, key []byte) int {
-			if f.before(key) {
-				return -1
-			}
-			return 1
-		})
-		tables = tables[i:]
+		lo = sort.Search(hi, func(i int) bool { return !r.tables[i].before(lower) })
 	}
 	if upper != nil {
-		i, _ := slices.BinarySearchFunc(tables, upper, func(f *file, key []byte) int {
-			if bytes.Compare(f.meta.Smallest, key) < 0 {
-				return -1
-			}
-			return 1
-		})
-		tables = tables[:i]
+		hi = lo + sort.Search(hi-lo, func(i int) bool { return bytes.Compare(r.metas[lo+i].Smallest, upper) >= 0 })
 	}
-	return tables
+	return lo, hi
 }
 
 // Where an iterator is.
@@ -151,7 +198,7 @@ func (i *iterator) SeekLT(key []byte) bool {
 // Next implements engine.Iterator.
 func (i *iterator) Next() bool {
 	switch {
-	case i.closed || i.place == afterAll:
+	case i.walk == nil || i.place == afterAll:
 		return false
 	case i.place == atRow:
 		return i.arrive(i.live.Next(), afterAll)
@@ -162,7 +209,7 @@ func (i *iterator) Next() bool {
 // Prev implements engine.Iterator.
 func (i *iterator) Prev() bool {
 	switch {
-	case i.closed || i.place == beforeAll:
+	case i.walk == nil || i.place == beforeAll:
 		return false
 	case i.place == atRow:
 		return i.arrive(i.live.Prev(), beforeAll)
@@ -181,13 +228,16 @@ func (i *iterator) arrive(ok bool, past uint8) bool {
 // open reports whether i may be positioned. An error that a value had does not
 // end the walk.
 func (i *iterator) open() bool {
+	if i.walk == nil {
+		return false
+	}
 	i.err = nil
-	return !i.closed
+	return true
 }
 
 // Key implements engine.Iterator.
 func (i *iterator) Key() []byte {
-	if i.closed || i.place != atRow {
+	if i.walk == nil || i.place != atRow {
 		return nil
 	}
 	return i.live.Key()
@@ -195,7 +245,7 @@ func (i *iterator) Key() []byte {
 
 // Value implements engine.Iterator.
 func (i *iterator) Value() ([]byte, error) {
-	if i.closed {
+	if i.walk == nil {
 		return nil, engine.ErrClosed
 	}
 	if i.place != atRow {
@@ -233,7 +283,7 @@ func (t *tree) plain(dst []byte, kind ikey.Kind, value []byte, keep *[]byte) ([]
 
 // Err implements engine.Iterator.
 func (i *iterator) Err() error {
-	if i.closed {
+	if i.walk == nil {
 		return engine.ErrClosed
 	}
 	if err := i.live.Err(); err != nil {
@@ -244,16 +294,17 @@ func (i *iterator) Err() error {
 
 // Close implements engine.Iterator.
 func (i *iterator) Close() error {
-	if i.closed {
+	w := i.walk
+	if w == nil {
 		return nil
 	}
-	i.closed = true
-	err := i.live.Err()
-	stats := i.live.Stats()
-	i.tree.counts.stripe().skipped.Add(stats.Tombstones + stats.Covered)
-	err = errors.Join(err, i.merged.Close())
-	i.view.release()
-	return err
+	i.walk = nil
+	err := w.live.Err()
+	stats := w.live.Stats()
+	if n := stats.Tombstones + stats.Covered; n > 0 {
+		w.tree.counts.stripe().skipped.Add(n)
+	}
+	return errors.Join(err, w.end())
 }
 
 // Scan implements engine.UnorderedScanner.

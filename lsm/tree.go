@@ -41,6 +41,7 @@ type tree struct {
 
 	commits commits
 	writers sync.Pool // of *writer
+	walks   sync.Pool // of *walk
 
 	// view is what readers look at.
 	view atomic.Pointer[view]
@@ -88,6 +89,7 @@ func openTree(dir string, s settings, env engine.Env) (t *tree, err error) {
 		counts:  newCounters(),
 	}
 	t.writers.New = newWriter
+	t.walks.New = func() any { return new(walk) }
 	t.memory.init(&t.settings)
 	t.work.init()
 	t.files.init(t)

@@ -37,6 +37,7 @@ type run struct {
 	level   int
 	largest []uint64 // heads of the tables' largest keys
 	tables  []*file
+	metas   []*version.Table
 }
 
 // acquire returns the current view, with a reference, or nil if the tree is
@@ -136,7 +137,7 @@ func (t *tree) newLevels(v *version.Version) *levels {
 }
 
 func (t *tree) newRun(level int, tables []*version.Table) run {
-	r := run{level: level, largest: make([]uint64, len(tables)), tables: make([]*file, len(tables))}
+	r := run{level: level, largest: make([]uint64, len(tables)), tables: make([]*file, len(tables)), metas: tables}
 	for i, meta := range tables {
 		r.largest[i] = ikey.Head(meta.Largest)
 		if unbounded(meta) {
