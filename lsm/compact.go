@@ -197,8 +197,7 @@ func (t *tree) mergeTables(ctx context.Context, c *compaction.Choice, l *levels,
 	e.Added = j.out.placed(t.outputRun(c, l.version))
 	e.AddedBlobs = j.blobs
 	if err := t.install(e, nil); err != nil {
-		j.abort()
-		return 0, err
+		return 0, err // the manifest may name the tables all the same
 	}
 	t.work.dropped.Add(j.stats.Read - j.stats.Kept)
 	return j.written(), nil
