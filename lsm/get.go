@@ -55,6 +55,10 @@ func (t *tree) get(dst, key []byte, at ikey.Seq) ([]byte, error) {
 		g.Unpin()
 		return dst, err
 	}
+	if done { // the block that names the value is only pinned
+		q.again()
+		done = false
+	}
 	held := err == nil && v.hold()
 	g.Unpin()
 	if err != nil {
