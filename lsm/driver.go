@@ -52,8 +52,8 @@ func (s *settings) caps() engine.Caps {
 	return engine.Caps{
 		Family:  engine.FamilyLSM,
 		Ordered: true, Reverse: true, Snapshots: true, IterSnapshot: true,
-		AtomicBatch: true, RangeDelete: true, BulkLoad: false, TTL: true,
-		Checkpoint: false, UnorderedScan: true, LargerThanMemory: true,
+		AtomicBatch: true, RangeDelete: true, BulkLoad: true, TTL: true,
+		Checkpoint: true, UnorderedScan: true, LargerThanMemory: true,
 		Persistent: true, PowerLossPrefix: true, VerifiesReads: true,
 		Durabilities: levels,
 		MaxKey:       maxKey, MaxValue: maxValue, MaxBatch: maxBatch,
