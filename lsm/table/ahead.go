@@ -9,9 +9,8 @@ import (
 )
 
 const (
-	// A walk reads ahead from the third block on that it misses one after the
-	// other: so much, and twice as much each time.
-	patience        = 2
+	// A walk reads ahead from the second block on that it comes to, if the cache
+	// does not have it: so much, and twice as much each time.
 	leastAhead      = 16 << 10
 	leastCompaction = 256 << 10
 	mostAhead       = 1 << 20
@@ -20,14 +19,15 @@ const (
 // ahead reads blocks before a walk comes to them: several at once, in the
 // direction of the walk.
 //
-// What users walk over goes through the cache as something scanned, until the
-// walk has become so long that it reads mostAhead at once: then it would only
-// drive out what others need. Compactions always read past the cache.
+// What users walk over does not go through the cache, but for the block that a
+// seek comes to: what a walk comes to next is read in pieces, for which it
+// would take longer to find room in the cache than to read them from the page
+// cache, and would drive out what others need. Direct reads cost far more: of
+// these the cache keeps what was scanned, until the walk has become so long
+// that it reads mostAhead at once. Compactions always read past the cache.
 type ahead struct {
 	compaction bool
 	window     int // bytes to read next; 0: not yet
-	run        int // blocks missed in a row
-	expect     int // the block that goes on with it
 
 	low, high int    // blocks that were read
 	bytes     []byte // of them
@@ -36,7 +36,7 @@ type ahead struct {
 }
 
 func (a *ahead) reset(compaction bool) {
-	a.compaction, a.window, a.run, a.expect = compaction, 0, 0, -1
+	a.compaction, a.window = compaction, 0
 	a.low, a.high, a.bytes = 0, 0, nil
 	if compaction {
 		a.window = leastCompaction
@@ -58,20 +58,20 @@ func (a *ahead) trim() {
 func (a *ahead) has(n int) bool { return n >= a.low && n < a.high }
 
 // private reports whether what is read is for this walk alone.
-func (a *ahead) private() bool { return a.compaction || a.window > mostAhead }
+func (a *ahead) private(r *Reader) bool {
+	return a.compaction || r.io != Direct || a.window > mostAhead
+}
 
 // missed notes that a block is not in the cache, and reports whether it is
-// time to read ahead.
-func (a *ahead) missed(n, direction int) bool {
-	if n != a.expect {
-		a.run, a.window = 0, 0
-	}
-	a.run++
-	a.expect = n + direction
-	if a.run > patience && a.window == 0 {
+// time to read ahead: not where a seek comes to.
+func (a *ahead) missed(onward bool) bool {
+	switch {
+	case !onward:
+		a.window = 0
+	case a.window == 0:
 		a.window = leastAhead
 	}
-	return a.window > 0
+	return onward
 }
 
 // read reads block n and those that come after it in the direction, as far as
@@ -83,12 +83,10 @@ func (a *ahead) read(r *Reader, n, direction int) error {
 		for high < r.index.blocks && r.index.offsets[high+1]-r.index.offsets[low] <= window {
 			high++
 		}
-		a.expect = high
 	} else {
 		for low > 0 && r.index.offsets[high]-r.index.offsets[low-1] <= window {
 			low--
 		}
-		a.expect = low - 1
 	}
 	a.low, a.high = 0, 0
 	off, size := int64(r.index.offsets[low]), int(r.index.offsets[high]-r.index.offsets[low])

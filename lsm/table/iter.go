@@ -180,13 +180,13 @@ func (it *Iter) fetch(n, direction int) ([]byte, error) {
 			return h.Bytes(), nil
 		}
 	}
-	if a.compaction || r.mapped == nil && (a.has(n) || a.missed(n, direction)) {
+	if a.compaction || r.mapped == nil && (a.has(n) || a.missed(it.n >= 0 && n == it.n+direction)) {
 		if !a.has(n) {
 			if err := a.read(r, n, direction); err != nil {
 				return nil, err
 			}
 		}
-		if a.private() {
+		if a.private(r) {
 			return a.unpack(r, n)
 		}
 		return it.hold(r.loadFrom(n, cache.Scan.For(cache.Data), a.stored(r, n)))

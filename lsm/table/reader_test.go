@@ -208,7 +208,7 @@ func TestAReadThatFailsIsNoDamage(t *testing.T) {
 	defer g.close(t)
 	all := puts(1000, 100)
 	write(t, m, dir, Options{ID: 1}, all, nil)
-	for nth := uint64(1); nth < 8; nth++ {
+	for nth := uint64(1); nth < 6; nth++ {
 		fault := vfs.NewFault(m, vfs.Rule{Kind: vfs.KindRead, Nth: nth, Err: syscall.EIO})
 		r, err := Open(fault, path(dir, 1), 1, g.options(Pread))
 		if err == nil {
