@@ -189,7 +189,7 @@ func (s *survey) positions() {
 		s.fact("manifest bytes that a crash left", "%d", s.scanned.Torn)
 	}
 	s.fact("last sequence number", "%d", max(x.LastSeq, s.log.last))
-	s.fact("last sequence number in tables", "%d", x.LastSeq)
+	s.fact("last sequence number in the manifest", "%d", x.LastSeq)
 	s.fact("next file, next run", "%d, %d", x.NextID, x.NextRun)
 	s.fact("recovery replays the log from", "%v", x.LogFrom)
 	s.fact("the log was durable through", "%v", x.Through)
@@ -223,7 +223,8 @@ func (s *survey) contents() {
 	s.fact("data blocks", "%d", blocks)
 	s.fact("filter bytes", "%d", filters)
 	s.fact("index bytes", "%d", indexes)
-	s.fact("compression", "%s", ratio(float64(stored), float64(raw), 3))
+	s.fact("data bytes", "%d", stored)
+	s.fact("data bytes before compression", "%d", raw)
 	s.fact("entries", "%d", t.Entries)
 	s.fact("deletes", "%d", t.Tombstones)
 	s.fact("range deletes", "%d", t.RangeDeletes)

@@ -53,7 +53,7 @@ func (s *survey) levelTable() engine.LayoutTable {
 
 func (s *survey) runTable() engine.LayoutTable {
 	t := engine.LayoutTable{
-		Title:   "runs, as they are searched",
+		Title:   "runs, as they are searched (those of L0 are its sublevels)",
 		Columns: []string{"level", "run", "tables", "bytes", "entries", "deletes", "range deletes", "sequences", "keys"},
 	}
 	v := s.state.Version

@@ -2,9 +2,12 @@ package lsm
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 
+	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/lsm/blob"
 	"github.com/kvbench/kvbench/lsm/version"
 )
@@ -73,6 +76,9 @@ func (v *verifier) checkBlob(id uint64, meta *version.Blob) error {
 		return r.Close()
 	}
 	c.r = r
+	if damage, ok := errors.AsType[*engine.CorruptionError](err); ok {
+		c.damaged[uint64(damage.Offset)] = true
+	}
 	return v.found(c.path, err, "; the values behind it are only looked at where tables name them")
 }
 
@@ -87,8 +93,9 @@ func (v *verifier) closeBlobs() {
 	}
 }
 
-// checkPointer says why a pointer names no sound value, or returns "".
-func (v *verifier) checkPointer(p blob.Pointer) string {
+// checkPointer reports a value that is damaged, and returns what is wrong with
+// a pointer that names none, or "".
+func (v *verifier) checkPointer(key []byte, p blob.Pointer) string {
 	c := v.blobs[p.File]
 	if c == nil {
 		return "names blob file " + blobName(p.File) + ", which is not there"
@@ -109,5 +116,6 @@ func (v *verifier) checkPointer(p blob.Pointer) string {
 		return ""
 	}
 	c.damaged[p.Offset] = true
-	return "names " + p.String() + ": " + err.Error()
+	v.found(c.path, err, fmt.Sprintf("; it is the value of key %.64q", key)) //nolint:errcheck // the walk finds the context ended
+	return ""
 }
