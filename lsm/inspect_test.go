@@ -120,7 +120,7 @@ func TestInspectOfASmallTree(t *testing.T) {
 func TestInspectCountsWhatIsThere(t *testing.T) {
 	for _, more := range exhibitKinds {
 		t.Run(fmt.Sprint(more), func(t *testing.T) {
-			x := filled(t, more, 600)
+			x := filled(t, more, 400)
 			x.inspected(x.mem.Image(vfs.Written))
 			x.inspected(x.close().mem)
 		})

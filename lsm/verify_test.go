@@ -120,6 +120,12 @@ func (x *exhibit) act() {
 	case 0:
 		x.flush()
 	case 1:
+		if x.r.IntN(4) == 0 {
+			key = "key95" // and nothing bounds it
+			x.must(x.e.DeleteRange([]byte(key), nil, engine.Default))
+			maps.DeleteFunc(x.want, func(k, _ string) bool { return k >= key })
+			return
+		}
 		upper := key[:len(key)-1] + "9"
 		x.must(x.e.DeleteRange([]byte(key), []byte(upper), engine.Default))
 		maps.DeleteFunc(x.want, func(k, _ string) bool { return k >= key && k < upper })
@@ -143,10 +149,25 @@ func (x *exhibit) act() {
 		x.must(x.e.Apply(&b, engine.Default))
 		x.want[key], x.want["both"] = value, key
 		delete(x.want, "key000")
+	case 12:
+		x.load(key, value)
 	default:
 		x.must(x.e.Put([]byte(key), []byte(value), engine.Default))
 		x.want[key] = value
 	}
+}
+
+// load loads a few keys in bulk, from one on.
+func (x *exhibit) load(key, value string) {
+	x.t.Helper()
+	l, err := x.e.NewBulkLoad()
+	x.must(err)
+	for i := range 1 + x.r.IntN(20) {
+		k := fmt.Sprintf("%s-%02d", key, i)
+		x.must(l.Add([]byte(k), []byte(value)))
+		x.want[k] = value
+	}
+	x.must(l.Finish())
 }
 
 // filled is an exhibit with some levels, and ops that are only in the log.
@@ -303,6 +324,18 @@ func TestANewTreeHasNoProblem(t *testing.T) {
 	wantSound(t, x.close().mem)
 }
 
+func TestACheckpointOfATreeHasNoProblem(t *testing.T) {
+	for _, more := range exhibitKinds[:2] {
+		x := filled(t, more, 200)
+		x.must(x.e.Checkpoint("/copy"))
+		x.play(100)
+		x.close()
+		x.must(verify(context.Background(), "/copy", exhibitEnv(x.mem), func(p engine.Problem) {
+			t.Errorf("%s at %d: %s", p.File, p.Offset, p.Detail)
+		}))
+	}
+}
+
 func TestWhatAPowerLossLeavesOfATreeIsNoProblem(t *testing.T) {
 	for _, more := range exhibitKinds[:2] {
 		x := filled(t, more, 200)
@@ -328,12 +361,16 @@ func TestDamageThatReadingATreeMeetsIsAProblem(t *testing.T) {
 	}
 }
 
+// woundTime is after how long there are no more wounds but the first few: under
+// the race detector each takes long.
+const woundTime = 700 * time.Millisecond
+
 // wound changes random bytes, one by one, and cuts and removes files.
 func (x *exhibit) wound(n int) {
 	t := x.t
 	files := exhibitFiles(t, x.mem, "")
 	met, harmless := 0, 0
-	for range n {
+	for began := time.Now(); met+harmless < n && (met < 10 || time.Since(began) < woundTime); {
 		f := &files[x.r.IntN(len(files))]
 		off := x.r.IntN(len(f.data) + 1)
 		mem := x.mem.Image(vfs.Written)
