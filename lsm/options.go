@@ -3,6 +3,7 @@ package lsm
 import (
 	"fmt"
 
+	"github.com/kvbench/kvbench/engine/cache"
 	"github.com/kvbench/kvbench/lsm/block"
 	"github.com/kvbench/kvbench/lsm/compaction"
 	"github.com/kvbench/kvbench/lsm/compress"
@@ -55,12 +56,36 @@ func (s *settings) choices() (c choices, err error) {
 
 // tableOptions are those of a table that is to be written to a level.
 func (t *tree) tableOptions(id uint64, level int, created, oldest int64) table.Options {
-	return table.Options{
+	o := table.Options{
 		ID: id, Block: t.choices.block, BlockBytes: t.settings.BlockBytes,
 		Compression: t.choices.compress, Codec: t.choices.codec,
 		Filter: t.filterFor(level), FilterPrefix: t.settings.FilterPrefix,
 		Created: created, OldestTombstone: oldest, WriteBack: true,
 	}
+	if t.prepopulates(level) {
+		o.Cache, o.Admission = t.blocks, cache.Normal.For(cache.Data)
+	}
+	return o
+}
+
+// fitShare: tables fit in the cache if they have no more than so many percent
+// of its bytes.
+const fitShare = 75
+
+// prepopulates decides whether blocks of a table that is being written to a
+// level enter the cache: what was written last is likely to be read soon, and
+// what a compaction rewrites was in the cache if there is room for all.
+func (t *tree) prepopulates(level int) bool {
+	if t.choices.io == table.Mmap || t.settings.CacheBytes == 0 {
+		return false
+	}
+	switch t.settings.Prepopulate {
+	case prepopulateFlush:
+		return level == 0
+	case prepopulateFit:
+		return level == 0 || t.manifest.State().Version.Totals().Bytes <= t.settings.CacheBytes/100*fitShare
+	}
+	return false
 }
 
 // readerOptions are those of a table. One that was loaded has been written

@@ -22,6 +22,7 @@ type settings struct {
 	CacheBytes  int64  `setting:"cache_bytes"`
 	CachePolicy string `setting:"cache_policy"`
 	IO          string `setting:"io"`
+	Prepopulate string `setting:"prepopulate"`
 
 	MemtableBytes int64  `setting:"memtable_bytes"`
 	MemoryBytes   int64  `setting:"memory_bytes"`
@@ -71,6 +72,11 @@ func describe() []engine.Setting {
 		{
 			Name: "io", Kind: engine.ChoiceSetting, Default: ioPread, Choices: []string{ioPread, ioMmap, ioDirect},
 			Effect: "how tables are read: mmap for data that fits in memory, direct for data that is far larger",
+		},
+		{
+			Name: "prepopulate", Kind: engine.ChoiceSetting, Default: prepopulateFit,
+			Choices: []string{prepopulateOff, prepopulateFlush, prepopulateFit},
+			Effect:  "which blocks enter the cache as they are written: flush, those of flushes; fit, those of compactions too while all tables fit in the cache; off, none",
 		},
 	}
 	s = append(s, describeMemory()...)
@@ -220,4 +226,8 @@ const (
 	schedulerFIFO  = "fifo"
 	throttleSmooth = "smooth"
 	throttleOff    = "off"
+
+	prepopulateOff   = "off"
+	prepopulateFlush = "flush"
+	prepopulateFit   = "fit"
 )
