@@ -37,7 +37,10 @@ type commitSlot struct {
 	applied atomic.Uint64 // its ticket + 1, once its ops are in memtables
 }
 
+// init begins behind last, the highest number there was. That of an empty tree
+// counts as 1: a snapshot at 0 would be none to the picker.
 func (c *commits) init(last ikey.Seq) {
+	last = max(last, 1)
 	c.nextSeq = last + 1
 	c.visible.Store(uint64(last))
 	c.wake.L = &c.sleep
