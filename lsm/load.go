@@ -213,34 +213,54 @@ func (l *load) install(e *version.Edit) error {
 	if c.tickets > 0 {
 		c.await(c.tickets - 1) // who has entered needs mu no more
 	}
-	if t.inMemory(b) {
-		if err := t.flushStopped(ctx); err != nil {
-			return err
-		}
+	place, err := t.clear(ctx, b, tables)
+	if err != nil {
+		return err
 	}
-	// A flush has taken the id of its run when it began.
-	t.work.flushing.Lock()
 	defer t.work.flushing.Unlock()
+	defer t.unreserve(place)
 	// The manifest is durable, and what was written before must be: else a
 	// crash could take that and leave the load.
 	if err := t.syncLog(); err != nil {
 		return err
 	}
-	return l.installAt(e, b)
+	return l.installAt(e, place)
+}
+
+// clear flushes what is in the way of a load, and reserves its place. After it
+// nobody flushes until the caller has unlocked that: a flush has taken the id
+// of its run when it began. commits.mu is held, and all writes are published.
+func (t *tree) clear(ctx context.Context, b version.Bounds, tables []*version.Table) (*compaction.Choice, error) {
+	flush := t.inMemory(b)
+	for {
+		if flush {
+			if err := t.flushStopped(ctx); err != nil {
+				return nil, err
+			}
+		}
+		t.work.flushing.Lock()
+		place, err := t.reserve(b, tables)
+		// In level 0 all that overlaps must be the newer the later it came, and
+		// what is merged there covers gaps.
+		if err == nil && (place.OutputLevel > 0 || !t.inMemory(version.Span(nil, nil))) {
+			return place, nil
+		}
+		t.work.flushing.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		t.unreserve(place)
+		flush = true
+	}
 }
 
 // installAt installs the load at the next sequence number. Nobody else writes
 // or flushes.
-func (l *load) installAt(e *version.Edit, b version.Bounds) error {
+func (l *load) installAt(e *version.Edit, place *compaction.Choice) error {
 	t, c := l.tree, &l.tree.commits
 	// Compactions find that somebody reads below the number until it can be
 	// seen: they do not make it 0, which all could see.
 	defer t.snapshots.remove(t.snapshots.add(c))
-	place, err := t.reserve(b, l.out.tables)
-	if err != nil {
-		return err
-	}
-	defer t.unreserve(place)
 	seq := c.nextSeq
 	c.nextSeq++
 	for _, meta := range l.out.tables {
@@ -271,9 +291,8 @@ func (t *tree) syncLog() error {
 
 // inMemory reports whether what memtables have must become tables before tables
 // with these bounds come in. That is so if the bounds of all memtables overlap
-// them, gaps included: in level 0 tables that overlap must be the newer the
-// later they came. Without a log it always is: what is durable must be a
-// beginning of what was written.
+// them. Without a log it always is: what is durable must be a beginning of what
+// was written.
 func (t *tree) inMemory(b version.Bounds) bool {
 	v := t.acquire()
 	if v == nil {
