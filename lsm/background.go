@@ -60,6 +60,7 @@ func (t *tree) startWork() {
 	n := t.settings.Compactions
 	w.compact = make(chan struct{}, n)
 	w.done.Go(t.flusher)
+	w.done.Go(t.pacer)
 	for range n {
 		w.done.Go(t.compactor)
 	}

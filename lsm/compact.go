@@ -44,6 +44,7 @@ func (t *tree) carryOut(ctx context.Context, c *compaction.Choice, l *levels) er
 		w.cursors[c.Inputs[0].Level] = c.Cursor
 	}
 	w.jobs.Unlock()
+	t.observe()
 	t.state.announce()
 	w.pokeCompaction()
 	w.poke() // files may go
@@ -132,7 +133,11 @@ func (t *tree) compact(ctx context.Context, c *compaction.Choice, l *levels) err
 	}
 	t.work.compactions[c.Reason].Add(1)
 	event.Duration = time.Since(began)
-	event.Detail = fmt.Sprintf("%v of %d tables to L%d, reason %v", c.Kind, c.Tables(), c.OutputLevel, c.Reason)
+	event.Detail = fmt.Sprintf("%v of %d tables", c.Kind, c.Tables())
+	if c.Kind != compaction.Drop {
+		event.Detail += fmt.Sprintf(", L%d to L%d", c.Inputs[0].Level, c.OutputLevel)
+	}
+	event.Detail += fmt.Sprintf(", reason %v", c.Reason)
 	t.env.Events.Event(event)
 	return nil
 }
@@ -189,6 +194,7 @@ func (t *tree) mergeTables(ctx context.Context, c *compaction.Choice, l *levels,
 			return 0, err
 		}
 	}
+	j.progress = t.brake.compacts(inputs, level0(c), c.Bytes())
 	j.version = l.version
 	j.older = l.version.Older(c.Inputs[0].Level, newestRun(c, l.version), inputs)
 	if err := j.perform(ctx); err != nil {
@@ -199,6 +205,7 @@ func (t *tree) mergeTables(ctx context.Context, c *compaction.Choice, l *levels,
 	if err := t.install(e, nil); err != nil {
 		return 0, err // the manifest may name the tables all the same
 	}
+	j.progress.to(1)
 	t.work.dropped.Add(j.stats.Read - j.stats.Kept)
 	return j.written(), nil
 }
@@ -207,6 +214,19 @@ func closeAll(sources []ikey.Iterator) {
 	for _, s := range sources {
 		s.Close()
 	}
+}
+
+// level0 is how many bytes leave level 0.
+func level0(c *compaction.Choice) (n int64) {
+	for _, in := range c.Inputs {
+		if in.Level > 0 || c.OutputLevel == 0 {
+			continue
+		}
+		for _, meta := range in.Tables {
+			n += meta.Bytes
+		}
+	}
+	return n
 }
 
 // read makes tables of a run a source of the job. Somebody holds the levels.
@@ -237,14 +257,20 @@ func (j *job) read(tables []*version.Table) error {
 
 const (
 	// politePause is how long a compaction below level 0 waits at a time, and
-	// politePauses how often before it goes on for a while all the same.
-	politePause  = time.Millisecond
-	politePauses = 8
+	// politePauses how often before it goes on for a while all the same;
+	// pressedPauses is that while memory or level 0 fill up.
+	politePause   = time.Millisecond
+	politePauses  = 2
+	pressedPauses = 8
 )
 
 // letOthersGoFirst waits while there are flushes and compactions of level 0.
 func (t *tree) letOthersGoFirst(ctx context.Context) error {
-	for range politePauses {
+	most := politePauses
+	if t.brake.pressed.Load() {
+		most = pressedPauses
+	}
+	for range most {
 		if t.work.urgent.Load() == 0 || t.work.settling.Load() > 0 {
 			return nil
 		}

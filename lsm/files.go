@@ -101,6 +101,7 @@ func (s *files) bury() error {
 	var err error
 	for _, f := range dead {
 		if r := f.reader.Swap(nil); r != nil {
+			s.tree.counts.closes(r)
 			err = errors.Join(err, r.Close())
 		}
 		if !f.obsolete.Load() {
@@ -147,6 +148,7 @@ func (f *file) open() (*table.Reader, error) {
 		return nil, t.damaged(fmt.Errorf("open table %d: %w", f.meta.ID, err))
 	}
 	f.reader.Store(r)
+	t.counts.opened(r)
 	return r, nil
 }
 

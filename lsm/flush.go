@@ -3,6 +3,7 @@ package lsm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kvbench/kvbench/engine"
@@ -70,6 +71,8 @@ func (t *tree) flushGroup(ctx context.Context, v *view, group []*memory, from wa
 	run := t.nextRun.Add(1) - 1
 	j.version = v.levels.version
 	j.older = j.version.Older(0, run, nil)
+	j.progress = t.brake.flushes(group)
+	defer t.brake.flushEnds()
 	if err := j.perform(ctx); err != nil {
 		return err
 	}
@@ -80,10 +83,12 @@ func (t *tree) flushGroup(ctx context.Context, v *view, group []*memory, from wa
 	if err := t.install(e, group); err != nil {
 		return err // the manifest may name the tables all the same
 	}
+	j.progress.to(1)
 	t.work.flushes.Add(1)
 	t.work.flushRate.add(bytes, time.Since(began))
 	t.env.Events.Event(engine.Event{
 		Kind: "flush", Start: began, Duration: time.Since(began), BytesIn: bytes, BytesOut: j.written(),
+		Detail: fmt.Sprintf("%d memtables to L0", len(group)),
 	})
 	return t.prune(from)
 }
@@ -114,17 +119,23 @@ type job struct {
 	lower     []byte // bounds of the keys; nil is none
 	upper     []byte
 
-	out    output
-	mover  *mover // of values to blob files; nil: they stay where they are
-	blobs  []*version.Blob
-	pause  func(ctx context.Context) error // asked now and then
-	stats  merge.FoldStats
-	closed bool
+	out   output
+	mover *mover // of values to blob files; nil: they stay where they are
+	blobs []*version.Blob
+	pause func(ctx context.Context) error // asked now and then
+	stats merge.FoldStats
+
+	progress progress
+	closed   bool
 }
 
-// pauseEntries is after how many entries a job asks whether it should end, or
-// let others go first.
-const pauseEntries = 1024
+const (
+	// pauseBytes is after how many bytes a job tells how far it is, and asks
+	// whether it should end, or let others go first. An entry counts as
+	// pauseEntry more than its value.
+	pauseBytes = 1 << 20
+	pauseEntry = 1 << 10
+)
 
 // perform writes the tables and makes them durable, names too. After an error
 // nothing is left.
@@ -152,7 +163,11 @@ func (j *job) perform(ctx context.Context) (err error) {
 	j.out.ranges = set.KeepWhere(j.snapshots, func(lower, upper []byte) bool {
 		return !j.older.Overlaps(version.Span(lower, upper))
 	})
-	if j.mover = t.newMover(j.out.fsys, j.version); j.mover != nil {
+	moves := j.out.fsys
+	if j.what != "flush" {
+		moves = vfs.Classed(t.counting, vfs.GC)
+	}
+	if j.mover = t.newMover(moves, j.version); j.mover != nil {
 		o.Relocate = j.mover.move
 	}
 	fold := merge.NewFold(in, o)
@@ -173,8 +188,10 @@ func (j *job) perform(ctx context.Context) (err error) {
 
 // copyEntries writes what a fold keeps.
 func (j *job) copyEntries(ctx context.Context, fold *merge.Fold, add func(key []byte, t ikey.Trailer, value []byte) error) error {
-	for n := 0; fold.Next(); n++ {
-		if n%pauseEntries == 0 {
+	for left := 0; fold.Next(); left -= pauseEntry + len(fold.Value()) {
+		if left <= 0 {
+			left = pauseBytes
+			j.progress.at(fold.Stats().Read)
 			if err := j.mayGoOn(ctx); err != nil {
 				return err
 			}

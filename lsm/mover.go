@@ -90,6 +90,7 @@ func (m *mover) move(key []byte, kind ikey.Kind, value []byte) ([]byte, ikey.Kin
 			return nil, kind, fmt.Errorf("read a value: %w", err)
 		}
 		rest = m.value
+		m.tree.counts.moved.Add(uint64(len(rest)))
 	}
 	plain, separate := ikey.Put, ikey.PutBlob
 	if kind.Expires() {

@@ -3,7 +3,6 @@ package lsm
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/zeebo/xxh3"
 
@@ -96,7 +95,7 @@ func (v *view) memoryBytes() int64 {
 func (t *tree) stall(size int64) {
 	c := &t.commits
 	c.mu.Unlock()
-	began := time.Now()
+	end := t.brake.stall(t)
 	for {
 		changed := t.state.awaitChange()
 		if t.writable() != nil || !t.fullMemory(size) {
@@ -104,7 +103,7 @@ func (t *tree) stall(size int64) {
 		}
 		<-changed
 	}
-	t.brake.stalled(t, began)
+	end()
 	c.mu.Lock()
 }
 
@@ -127,6 +126,7 @@ func (t *tree) rotate(need, ops int) error {
 	t.state.mu.Unlock()
 	t.fresh = m
 	t.work.poke()
+	t.brake.poke()
 	return nil
 }
 

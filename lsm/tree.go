@@ -91,6 +91,7 @@ func openTree(dir string, s settings, env engine.Env) (t *tree, err error) {
 	t.writers.New = newWriter
 	t.walks.New = func() any { return new(walk) }
 	t.memory.init(&t.settings)
+	t.brake.init(&t.settings)
 	t.work.init()
 	t.files.init(t)
 	if err := t.begin(); err != nil {
