@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -402,5 +403,37 @@ func (x *exhibit) wound(n int) {
 	t.Logf("%d changes were met, %d were harmless", met, harmless)
 	if met == 0 {
 		t.Error("nothing was tried")
+	}
+}
+
+// What a crash leaves at any moment of a tree's first steps is sound.
+func TestACrashAtAnyMomentLeavesATreeWithoutProblem(t *testing.T) {
+	x := &exhibit{t: t, mem: vfs.NewMem(), r: rand.New(rand.NewPCG(1, 0)), want: map[string]string{}}
+	x.given = map[string]string{"memtable_bytes": "64k", "memory_bytes": "256k", "separate_bytes": "60", "compactions": "1"}
+	var points atomic.Int32
+	x.mem.Watch(func(p vfs.Point) {
+		for seed := range uint64(2) {
+			mem := x.mem.Crash(uint64(p.N)<<1 | seed)
+			points.Add(1)
+			err := verify(context.Background(), exhibitDir, exhibitEnv(mem), func(q engine.Problem) {
+				t.Errorf("at %+v: %s at %d: %s", p, q.File, q.Offset, q.Detail)
+			})
+			if err != nil && !errors.Is(err, engine.ErrNotEngineDir) {
+				t.Errorf("at %+v: %v", p, err)
+			}
+		}
+	})
+	x.open()
+	for range 3 {
+		for i := range 10 {
+			x.must(x.e.Put(fmt.Appendf(nil, "k%d", i), []byte(x.value()), engine.Sync))
+		}
+		x.flush()
+	}
+	x.must(x.e.Settle(context.Background()))
+	x.close()
+	x.mem.Watch(nil)
+	if n := points.Load(); n < 100 {
+		t.Errorf("there were %d moments only", n)
 	}
 }
