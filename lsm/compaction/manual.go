@@ -18,6 +18,7 @@ func (p *Picker) PickRange(s State, lower, upper []byte) Choice {
 			deepest = i
 		}
 	}
+	deepest = t.reach(deepest, want)
 	n := need{reason: Manual, priority: Deep, score: 1}
 	for i := 0; i <= deepest; i++ {
 		if !t.meets(i, want) {
@@ -33,6 +34,25 @@ func (p *Picker) PickRange(s State, lower, upper []byte) Choice {
 		}
 	}
 	return Choice{}
+}
+
+// reach is the deepest level that has something under those tables of level
+// deepest which have deletes in the range: written anew above that they would
+// keep them, and be written anew for ever.
+func (t *tree) reach(deepest int, want version.Bounds) int {
+	if deepest <= 0 {
+		return deepest
+	}
+	for i := len(t.Version.Levels) - 1; i > deepest; i-- {
+		for _, r := range t.runs(deepest) {
+			for _, x := range within(r.Tables, want) {
+				if t.elidable(x) && t.meets(i, x.Bounds()) {
+					return i
+				}
+			}
+		}
+	}
+	return deepest
 }
 
 func (t *tree) meets(level int, b version.Bounds) bool {

@@ -118,10 +118,10 @@ func (t *tree) free(tables []*version.Table) bool {
 	return !slices.ContainsFunc(tables, func(x *version.Table) bool { return t.busy[x.ID] })
 }
 
-// elidable reports whether the deletes of a table go when it is written anew
-// with nothing older below.
+// elidable reports whether the deletes of a table, or what has expired, go when
+// it is written anew with nothing older below.
 func (t *tree) elidable(x *version.Table) bool {
-	return x.Tombstones+x.RangeDeletes > 0 && (t.Snapshot == 0 || x.MaxSeq <= t.Snapshot)
+	return (x.Tombstones+x.RangeDeletes > 0 || expired(x, t.Now)) && (t.Snapshot == 0 || x.MaxSeq <= t.Snapshot)
 }
 
 // all returns the runs of a level as inputs.
