@@ -1,0 +1,36 @@
+package lsm
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/vfs"
+)
+
+// A table on the deepest level that the range meets had deletes beyond it, of
+// keys that were deeper still: they could not go, and the table was written
+// anew for ever.
+func TestCompactingARangeEndsThoughItsTablesHideKeysBeyondIt(t *testing.T) {
+	for name, more := range families() {
+		t.Run(name, func(t *testing.T) {
+			e := openMem(t, vfs.NewMem(), more)
+			for i := range 1000 { // several levels deep
+				e.put(t, fmt.Sprintf("k7%03d", i), strings.Repeat("v", 200))
+			}
+			must(t, e.Settle(context.Background()))
+			e.put(t, "k3", "high")
+			must(t, e.Delete([]byte("k3"), engine.Default))
+			must(t, e.Delete([]byte("k7777"), engine.Default))
+			must(t, e.DeleteRange([]byte("k6"), []byte("k8"), engine.Default))
+			for range 3 {
+				must(t, e.Compact(context.Background(), []byte("k2"), []byte("k5")))
+			}
+			if got := all(t, e); got != "" {
+				t.Errorf("there is %s", got)
+			}
+		})
+	}
+}
