@@ -332,6 +332,10 @@ func (t *tree) Compact(ctx context.Context, lower, upper []byte) error {
 
 // workNow flushes, and then does what pick chooses until there is nothing.
 func (t *tree) workNow(ctx context.Context, _ []byte, pick func(compaction.State) compaction.Choice) error {
+	if !t.scans.TryRLock() { // only Close locks it, once work.ctx has ended
+		return engine.ErrClosed
+	}
+	defer t.scans.RUnlock()
 	if t.closed.Load() {
 		return engine.ErrClosed
 	}

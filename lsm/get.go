@@ -59,6 +59,11 @@ func (t *tree) get(dst, key []byte, at ikey.Seq) ([]byte, error) {
 		q.again()
 		done = false
 	}
+	// Close waits for the pinned, and then for who has scans.
+	if err == nil && !t.scans.TryRLock() {
+		g.Unpin()
+		return dst, engine.ErrClosed
+	}
 	held := err == nil && v.hold()
 	g.Unpin()
 	if err != nil {
@@ -68,6 +73,7 @@ func (t *tree) get(dst, key []byte, at ikey.Seq) ([]byte, error) {
 		return t.getLoading(dst, &q, v, done)
 	}
 	if v, q.at = t.acquireAt(); v == nil { // it was replaced meanwhile
+		t.scans.RUnlock()
 		return dst, engine.ErrClosed
 	}
 	q.at = min(q.at, at)
@@ -76,8 +82,9 @@ func (t *tree) get(dst, key []byte, at ikey.Seq) ([]byte, error) {
 }
 
 // getLoading goes on with a lookup, and reads what it needs. The reference to
-// the view is its to release.
+// the view is its to release, and so is scans.
 func (t *tree) getLoading(dst []byte, q *lookup, v *view, done bool) ([]byte, error) {
+	defer t.scans.RUnlock()
 	defer v.release()
 	var err error
 	if !done {

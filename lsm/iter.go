@@ -66,6 +66,10 @@ func (t *tree) NewIter(o engine.IterOptions) (engine.Iterator, error) {
 // newIter returns an iterator at a sequence number; MaxSeq is the newest that
 // is visible.
 func (t *tree) newIter(o engine.IterOptions, at ikey.Seq) (*iterator, error) {
+	if !t.scans.TryRLock() { // only Close locks it
+		return nil, engine.ErrClosed
+	}
+	defer t.scans.RUnlock()
 	v, newest := t.acquireAt()
 	if v == nil {
 		return nil, engine.ErrClosed

@@ -26,6 +26,10 @@ func (t *tree) MultiGet(keys [][]byte, out []engine.Value) error {
 			return t.refused(fmt.Errorf("key %d: %w", i, err))
 		}
 	}
+	if !t.scans.TryRLock() { // only Close locks it
+		return engine.ErrClosed
+	}
+	defer t.scans.RUnlock()
 	v, at := t.acquireAt()
 	if v == nil {
 		return engine.ErrClosed

@@ -71,8 +71,8 @@ type tree struct {
 
 	// closed stops calls; see drain.
 	closed  atomic.Bool
-	closing sync.Mutex // one Close at a time
-	scans   sync.RWMutex
+	closing sync.Mutex   // one Close at a time
+	scans   sync.RWMutex // calls that have views and are not pinned
 }
 
 func openTree(dir string, s settings, env engine.Env) (t *tree, err error) {

@@ -285,6 +285,10 @@ func (t *tree) Sync() error {
 		return err
 	}
 	if !t.logging {
+		if !t.scans.TryRLock() { // only Close locks it
+			return engine.ErrClosed
+		}
+		defer t.scans.RUnlock()
 		return t.flushAll(context.Background())
 	}
 	if err := t.log.Sync(); err != nil {
