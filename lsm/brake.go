@@ -85,6 +85,10 @@ const (
 	debtSoft = 32
 	debtHard = 256
 
+	// flushTail: so much of a flush is syncs, of which nothing is heard before
+	// it ends: one part of so many.
+	flushTail = 8
+
 	// leastRate is what is accepted at least, in bytes per second.
 	leastRate = 4 << 20
 )
@@ -264,7 +268,7 @@ func (s *settings) flat() bool { return s.Layout == "fifo" }
 func (b *brake) memory(used int64) int64 {
 	soft, hard := b.limits.MemtableSoft, b.limits.MemtableHard
 	group := b.group.Load()
-	left := group - min(b.given.Load(), group)
+	left := max(group-b.given.Load(), group/flushTail)
 	net := max(0, used-group+left)
 	if used <= soft || left == 0 {
 		return net

@@ -179,8 +179,10 @@ func TestMemoryThatAFlushIsAboutToFreeCountsAsFarAsItIsWritten(t *testing.T) {
 		// No room before the flush ends.
 		{64 * mib, 32 * mib, 16 * mib, 64 * mib},
 		{70 * mib, 32 * mib, 16 * mib, 64 * mib},
-		// All is written, and only to be installed.
-		{64 * mib, 32 * mib, 32 * mib, 32 * mib},
+		// All is written, but not yet durable.
+		{64 * mib, 32 * mib, 32 * mib, 64 * mib},
+		{60 * mib, 32 * mib, 32 * mib, 48 * mib},
+		{48 * mib, 32 * mib, 32 * mib, 32*mib + 32*mib/5},
 		{60 * mib, 16 * mib, 0, 60 * mib},
 	} {
 		r.group.Store(c.group)
@@ -332,6 +334,31 @@ func TestFlushesAndCompactionsAreEvents(t *testing.T) {
 		moved := strings.HasPrefix(e.Detail, "move")
 		if (e.BytesIn == 0) != moved || moved && e.BytesOut > 0 || !strings.Contains(e.Detail, ", reason ") {
 			t.Errorf("%+v", e)
+		}
+	}
+}
+
+func TestAFlushTakesNoMoreThanHalfOfMemoryAtOnce(t *testing.T) {
+	e := openIn(t, vfs.NewMem(), map[string]string{"memtable_bytes": "1m", "memory_bytes": "8m"})
+	of := func(sizes ...int64) (frozen []*memory) {
+		for _, n := range sizes {
+			frozen = append(frozen, &memory{bytes: n << 20})
+		}
+		return frozen
+	}
+	for _, c := range []struct {
+		frozen []*memory
+		want   int
+	}{
+		{of(1), 1},
+		{of(1, 1, 1), 3},
+		{of(1, 1, 1, 1, 1, 1), 4},
+		{of(1, 1, 2, 1), 3},
+		{of(1, 9), 1},
+		{of(9, 1), 1},
+	} {
+		if got := e.together(c.frozen); got != c.want {
+			t.Errorf("%d of %d, want %d", got, len(c.frozen), c.want)
 		}
 	}
 }

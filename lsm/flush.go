@@ -19,6 +19,20 @@ import (
 // overwritten while they waited is then not written at all.
 const flushTogether = 4
 
+// together is how many of the memtables that are frozen, newest first, one
+// flush takes: no more than half of memory, which is free when it ends, since
+// writes have the other half meanwhile.
+func (t *tree) together(frozen []*memory) int {
+	n, bytes := 1, frozen[len(frozen)-1].bytes
+	for n < min(len(frozen), flushTogether) {
+		if bytes += frozen[len(frozen)-1-n].bytes; bytes > t.brake.limits.MemtableSoft {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // flush writes the oldest memtables that are frozen to tables of level 0, and
 // reports whether there were any. One goroutine at a time.
 func (t *tree) flush(ctx context.Context) (bool, error) {
@@ -33,7 +47,7 @@ func (t *tree) flush(ctx context.Context) (bool, error) {
 	if n == 0 {
 		return false, nil
 	}
-	group := v.frozen[max(0, n-flushTogether):]
+	group := v.frozen[n-t.together(v.frozen):]
 	if last := group[0].sealed; last > 0 {
 		t.commits.await(last - 1) // nobody writes to them any more
 	}
