@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -152,6 +153,11 @@ func checkpointUnderLoad(t *testing.T, durability string) {
 	var begun, done [writers]atomic.Int64
 	var stop atomic.Bool
 	var group sync.WaitGroup
+	reach := func(n int64) { // waits until the first writer is at n
+		for begun[0].Load() < n && !stop.Load() && !t.Failed() {
+			runtime.Gosched()
+		}
+	}
 	for w := range writers {
 		group.Go(func() {
 			var b engine.Batch
@@ -172,6 +178,7 @@ func checkpointUnderLoad(t *testing.T, durability string) {
 	}
 	group.Go(func() {
 		for i := 0; !stop.Load(); i++ {
+			reach(int64(20 * i))
 			b, err := l.e.NewBulkLoad()
 			for k := range 20 {
 				if err == nil {
@@ -188,11 +195,7 @@ func checkpointUnderLoad(t *testing.T, durability string) {
 		}
 	})
 	for n := range copies {
-		for begun[0].Load() < int64(200*n) {
-			if t.Failed() {
-				break
-			}
-		}
+		reach(int64(100 * n))
 		var before [writers]int64
 		for w := range writers {
 			before[w] = done[w].Load()

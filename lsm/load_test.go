@@ -203,15 +203,15 @@ func TestALoadIsNewerThanAllThatWasWrittenBefore(t *testing.T) {
 			l.flush()
 		},
 		"in levels": func(l *ledger) {
-			l.putAll(rows(0, 1000, 3, "oldest"))
+			l.putAll(rows(0, 300, 3, "oldest"))
 			l.compact()
 			l.putAll(rows(0, 100, 11, "old"))
 			l.settle()
 		},
 		"everywhere": func(l *ledger) {
-			l.putAll(rows(0, 1000, 3, "oldest"))
+			l.putAll(rows(0, 300, 3, "oldest"))
 			l.compact()
-			l.putAll(rows(0, 1000, 7, "older"))
+			l.putAll(rows(0, 150, 7, "older"))
 			l.flush()
 			l.removeRange("key00200", "key00400")
 		},
