@@ -142,12 +142,15 @@ func (t *tree) lookIdle() {
 	w := &t.work
 	now := t.commits.published.Load()
 	idle := w.lastSeen.Swap(now) == now
-	if idle && !w.idle.Swap(true) {
+	if idle && (!w.idle.Swap(true) || t.ages()) {
 		w.pokeCompaction()
 	} else if !idle {
 		w.idle.Store(false)
 	}
 }
+
+// ages reports whether time alone makes compactions due.
+func (t *tree) ages() bool { return t.settings.TombstoneAge > 0 || t.settings.TTL > 0 }
 
 // compactor is a goroutine that compacts.
 func (t *tree) compactor() {

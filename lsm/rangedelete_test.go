@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,22 +158,29 @@ func open0(bound string) []byte {
 }
 
 // clock is time that tests move.
-type clock struct{ now time.Time }
+type clock struct{ nanoseconds atomic.Int64 }
 
-func (c *clock) env(fsys vfs.FS) engine.Env {
-	return engine.Env{FS: fsys, Now: func() time.Time { return c.now }}
+func newClock() *clock {
+	c := new(clock)
+	c.nanoseconds.Store(1_800_000_000e9)
+	return c
 }
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.nanoseconds.Load()) }
+func (c *clock) advance(d time.Duration) { c.nanoseconds.Add(int64(d)) }
+
+func (c *clock) env(fsys vfs.FS) engine.Env { return engine.Env{FS: fsys, Now: c.now} }
 
 func TestExpiredKeysAreAbsentAndLeaveTheTree(t *testing.T) {
 	for name, more := range families() {
 		t.Run(name, func(t *testing.T) {
 			fsys := vfs.NewMem()
-			c := &clock{time.Unix(1_800_000_000, 0)}
+			c := newClock()
 			e := openWith(t, c.env(fsys), more)
 			for i := range 200 {
 				key := fmt.Appendf(nil, "key%03d", i)
 				e.put(t, string(key), strings.Repeat("old", 30))
-				must(t, e.PutTTL(key, []byte(strings.Repeat("v", 100)), c.now.Add(time.Minute), engine.Default))
+				must(t, e.PutTTL(key, []byte(strings.Repeat("v", 100)), c.now().Add(time.Minute), engine.Default))
 				if i == 100 {
 					must(t, e.flushAll(context.Background()))
 				}
@@ -181,7 +189,7 @@ func TestExpiredKeysAreAbsentAndLeaveTheTree(t *testing.T) {
 			if v, err := e.Get(nil, []byte("key007")); err != nil || len(v) != 100 {
 				t.Fatalf("before it expires: %q, %v", v, err)
 			}
-			c.now = c.now.Add(2 * time.Minute)
+			c.advance(2 * time.Minute)
 			if v, err := e.Get(nil, []byte("key007")); !errors.Is(err, engine.ErrNotFound) {
 				t.Errorf("after it has expired: %q, %v", v, err)
 			}
