@@ -52,6 +52,9 @@ func (t *tree) room(need, ops int) (*memory, error) {
 		if err := t.writable(); err != nil {
 			return nil, err
 		}
+		if t.ending.Load() {
+			return nil, engine.ErrClosed
+		}
 		m := t.fresh
 		if m.ranges.Load() < maxRanges && m.table.Reserve(need, ops) {
 			return m, nil

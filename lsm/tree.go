@@ -69,6 +69,9 @@ type tree struct {
 	// failure is the first write that failed; after it there is none.
 	failure atomic.Pointer[error]
 
+	// ending stops writes, so that a last flush has them all.
+	ending atomic.Bool
+
 	// closed stops calls; see drain.
 	closed  atomic.Bool
 	closing sync.Mutex   // one Close at a time
@@ -138,10 +141,11 @@ func (t *tree) Close() error {
 	if t.closed.Load() {
 		return nil
 	}
+	t.ending.Store(true)
+	t.endWrites()
 	err := t.lastFlush()
 	t.closed.Store(true)
 	t.state.announce()
-	t.endWrites()
 	t.work.end()
 	t.scans.Lock() // for ever: nothing that holds it begins any more
 	return errors.Join(err, t.free())
@@ -149,13 +153,13 @@ func (t *tree) Close() error {
 
 // lastFlush puts what no log has into tables.
 func (t *tree) lastFlush() error {
-	if t.readOnly || t.logging || t.failure.Load() != nil {
+	if t.readOnly || t.logging {
 		return nil
 	}
 	return t.flushAll(context.Background())
 }
 
-// endWrites waits for the writes that have not seen closed.
+// endWrites waits for the writes that have not seen ending.
 func (t *tree) endWrites() {
 	c := &t.commits
 	c.mu.Lock()

@@ -285,11 +285,7 @@ func (t *tree) Sync() error {
 		return err
 	}
 	if !t.logging {
-		if !t.scans.TryRLock() { // only Close locks it
-			return engine.ErrClosed
-		}
-		defer t.scans.RUnlock()
-		return t.flushAll(context.Background())
+		return t.syncTables(context.Background())
 	}
 	if err := t.log.Sync(); err != nil {
 		return t.fail("sync the log", err)
@@ -297,12 +293,22 @@ func (t *tree) Sync() error {
 	return nil
 }
 
-// ApplyAsync implements engine.AsyncWriter.
-func (t *tree) ApplyAsync(b *engine.Batch) (engine.LSN, error) {
-	if !t.logging && !t.readOnly {
-		return 0, fmt.Errorf("%w: this engine was opened without a log", engine.ErrUnsupported)
+// syncTables makes all that was written durable where there is no log.
+func (t *tree) syncTables(ctx context.Context) error {
+	if !t.scans.TryRLock() { // only Close locks it
+		return engine.ErrClosed
 	}
+	defer t.scans.RUnlock()
+	return t.flushAll(ctx)
+}
+
+// ApplyAsync implements engine.AsyncWriter. Without a log the position is the
+// number of the write.
+func (t *tree) ApplyAsync(b *engine.Batch) (engine.LSN, error) {
 	p, err := t.apply(b)
+	if err == nil && !t.logging && b.Len() > 0 {
+		return engine.LSN(p.ticket + 1), nil
+	}
 	return engine.LSN(p.lsn), err
 }
 
@@ -311,8 +317,14 @@ func (t *tree) WaitDurable(ctx context.Context, l engine.LSN) error {
 	if t.closed.Load() {
 		return engine.ErrClosed
 	}
-	if l == 0 || !t.logging { // of an empty batch
+	if l == 0 || t.readOnly { // of an empty batch
 		return nil
+	}
+	if !t.logging {
+		if err := t.writable(); err != nil {
+			return err
+		}
+		return t.syncTables(ctx)
 	}
 	err := t.log.Wait(ctx, wal.LSN(l), wal.Durable)
 	if err == nil || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
