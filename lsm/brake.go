@@ -32,6 +32,9 @@ type brake struct {
 	// work should make way.
 	pressed atomic.Bool
 
+	// tight: there is too much to flush, and not in level 0.
+	tight atomic.Bool
+
 	delays, stalls atomic.Uint64          // writes that waited
 	delayed        [reasons]atomic.Uint64 // nanoseconds, by pace.Reason
 	stalled        atomic.Uint64          // nanoseconds, for memory
@@ -252,7 +255,9 @@ func (t *tree) signals() (s pace.Signals, ok bool) {
 	if !t.settings.flat() {
 		s.L0Sublevels = len(v.levels.version.Levels[0].Runs)
 	}
-	b.pressed.Store(s.MemtableBytes > b.limits.MemtableSoft || s.L0Sublevels > b.limits.L0Soft)
+	memory, level0 := s.MemtableBytes > b.limits.MemtableSoft, s.L0Sublevels > b.limits.L0Soft
+	b.pressed.Store(memory || level0)
+	b.tight.Store(memory && !level0)
 	return s, true
 }
 

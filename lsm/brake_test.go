@@ -287,20 +287,18 @@ func TestNothingIsDelayedWithThrottleOff(t *testing.T) {
 }
 
 func TestCloseEndsDelays(t *testing.T) {
-	e := openIn(t, vfs.NewMem(), nil)
-	e.brake.control = pace.New(pace.Options{MinRate: 1, MaxDelay: time.Hour}, e.brake.now())
+	e := openIn(t, vfs.NewMem(), map[string]string{"throttle": throttleOff}) // the test says what is observed
 	at := e.brake.now()
-	for i := range 3 {
+	for i := range 9 {
 		e.brake.control.Observe(pace.Signals{Now: at.Add(time.Duration(i) * time.Second), L0Sublevels: 1000})
 	}
 	slept := make(chan struct{})
-	inner := e.brake.sleep
-	e.brake.sleep = func(ctx context.Context, d time.Duration) {
+	e.brake.sleep = func(ctx context.Context, _ time.Duration) {
 		close(slept)
-		inner(ctx, d)
+		sleep(ctx, 24*time.Hour)
 	}
 	done := make(chan error)
-	go func() { done <- e.Put([]byte("k"), make([]byte, 10_000), engine.Default) }()
+	go func() { done <- e.Put([]byte("k"), make([]byte, 100_000), engine.Default) }()
 	<-slept
 	if err := e.Close(); err != nil {
 		t.Fatal(err)

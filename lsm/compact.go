@@ -17,7 +17,7 @@ import (
 
 // compactOnce does what is most due, and reports whether anything was.
 func (t *tree) compactOnce(ctx context.Context) (bool, error) {
-	c, l := t.choose(func(s compaction.State) compaction.Choice { return t.work.picker.Pick(s) })
+	c, l, _ := t.choose(func(s compaction.State) compaction.Choice { return t.work.picker.Pick(s) })
 	if c == nil {
 		return false, nil
 	}
@@ -52,18 +52,20 @@ func (t *tree) carryOut(ctx context.Context, c *compaction.Choice, l *levels) er
 }
 
 // choose asks pick what to do, and marks it as being done. It returns nil where
-// there is nothing, or nothing yet; else the levels, which stay.
-func (t *tree) choose(pick func(compaction.State) compaction.Choice) (*compaction.Choice, *levels) {
+// there is nothing, or nothing yet; else the levels, which stay. busy is how
+// many compactions ran when pick was asked.
+func (t *tree) choose(pick func(compaction.State) compaction.Choice) (_ *compaction.Choice, _ *levels, busy int) {
 	w := &t.work
 	if t.failure.Load() != nil {
-		return nil, nil
+		return nil, nil, 0
 	}
 	w.jobs.Lock()
 	defer w.jobs.Unlock()
 	l := t.holdLevels()
 	if l == nil {
-		return nil, nil
+		return nil, nil, 0
 	}
+	busy = len(w.doing)
 	s := compaction.State{
 		Version: l.version, Running: w.doing, Now: t.now().UnixNano(),
 		Idle: w.idle.Load() || w.settling.Load() > 0, Cursors: w.cursors,
@@ -75,10 +77,10 @@ func (t *tree) choose(pick func(compaction.State) compaction.Choice) (*compactio
 	c := pick(s)
 	if c.Kind == compaction.None {
 		t.letGo(l)
-		return nil, nil
+		return nil, nil, busy
 	}
 	w.doing = append(w.doing, &c)
-	return &c, l
+	return &c, l, busy
 }
 
 // holdLevels returns the current levels, which stay until letGo. They do not
@@ -183,8 +185,12 @@ func (t *tree) mergeTables(ctx context.Context, c *compaction.Choice, l *levels,
 		j.out.belowBytes = c.GrandparentBytes
 		j.out.below = l.version.Overlap(c.GrandparentLevel, c.Lower, nil)
 	}
-	if c.Priority < compaction.Level0 && t.settings.Scheduler == schedulerSILK {
+	switch {
+	case t.settings.Scheduler != schedulerSILK:
+	case c.Priority < compaction.Level0:
 		j.pause = t.letOthersGoFirst
+	default:
+		j.pause = t.letFlushesGoFirst
 	}
 	var inputs []*version.Table
 	for _, in := range c.Inputs {
@@ -270,8 +276,19 @@ func (t *tree) letOthersGoFirst(ctx context.Context) error {
 	if t.brake.pressed.Load() {
 		most = pressedPauses
 	}
+	return t.wait(ctx, most, func() bool { return t.work.urgent.Load() > 0 })
+}
+
+// letFlushesGoFirst waits while memory fills up and level 0 does not: it holds
+// what writes bring until there are fewer, and is merged for less then.
+func (t *tree) letFlushesGoFirst(ctx context.Context) error {
+	return t.wait(ctx, pressedPauses, func() bool { return t.brake.tight.Load() && t.brake.group.Load() > 0 })
+}
+
+// wait waits at most so many pauses while somebody should go first.
+func (t *tree) wait(ctx context.Context, most int, others func() bool) error {
 	for range most {
-		if t.work.urgent.Load() == 0 || t.work.settling.Load() > 0 {
+		if !others() || t.work.settling.Load() > 0 {
 			return nil
 		}
 		select {
@@ -358,7 +375,7 @@ func (t *tree) workNow(ctx context.Context, _ []byte, pick func(compaction.State
 		if err := t.writable(); err != nil {
 			return err
 		}
-		c, l := t.choose(pick)
+		c, l, busy := t.choose(pick)
 		if c != nil {
 			if err := t.carryOut(ctx, c, l); err != nil {
 				if ctx.Err() != nil {
@@ -368,7 +385,7 @@ func (t *tree) workNow(ctx context.Context, _ []byte, pick func(compaction.State
 			}
 			continue
 		}
-		if w.busy() == 0 {
+		if busy == 0 { // else what ends may leave something to do
 			t.cleanUp()
 			return nil
 		}
