@@ -360,3 +360,31 @@ func TestAFlushTakesNoMoreThanHalfOfMemoryAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestACompactionOfLevel0GivesWayToAFlushWhileMemoryIsShort(t *testing.T) {
+	e := new(tree)
+	for _, c := range []struct {
+		flush    int64
+		tight    bool
+		settling int32
+		waits    bool
+	}{
+		{1 << 20, true, 0, true},
+		{0, true, 0, false},
+		{1 << 20, false, 0, false},
+		{1 << 20, true, 1, false}, // somebody waits for the compaction itself
+	} {
+		e.brake.group.Store(c.flush)
+		e.brake.tight.Store(c.tight)
+		e.work.settling.Store(c.settling)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stop := errors.New("stop")
+		cancel(stop)
+		if err := e.letFlushesGoFirst(ctx); (err != nil) != c.waits || c.waits && !errors.Is(err, stop) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if err := e.letFlushesGoFirst(t.Context()); err != nil { // not for long
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}

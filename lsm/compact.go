@@ -17,11 +17,21 @@ import (
 
 // compactOnce does what is most due, and reports whether anything was.
 func (t *tree) compactOnce(ctx context.Context) (bool, error) {
-	c, l, _ := t.choose(func(s compaction.State) compaction.Choice { return t.work.picker.Pick(s) })
+	c, l, _ := t.choose(t.pickNow)
 	if c == nil {
 		return false, nil
 	}
 	return true, t.carryOut(ctx, c, l)
+}
+
+// pickNow is Pick, but that runs of level 0 are not merged with each other for
+// as long as memory is short and they are few: that would be work more.
+func (t *tree) pickNow(s compaction.State) compaction.Choice {
+	c := t.work.picker.Pick(s)
+	if c.Reason == compaction.IntraL0 && t.brake.tight.Load() {
+		return compaction.Choice{Blocked: true}
+	}
+	return c
 }
 
 // carryOut does what was chosen. The use of l is its to end.
