@@ -77,11 +77,12 @@ func (t *tree) room(need, ops int) (*memory, error) {
 // too much beside those that are to be flushed. Where there is nothing to flush
 // it never is.
 func (t *tree) fullMemory(size int64) bool {
-	v := t.acquire()
-	if v == nil {
+	g := t.domain.Pin()
+	defer g.Unpin()
+	v := t.view.Load()
+	if v == nil || t.closed.Load() {
 		return false
 	}
-	defer v.release()
 	return len(v.frozen) > 0 && v.memoryBytes()+size > t.settings.MemoryBytes
 }
 
