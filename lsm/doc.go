@@ -231,11 +231,14 @@
 //
 // One domain for views and for blocks of the cache. Pinned: a Get while it
 // reads no file; a MultiGet while it looks into memory; acquire; the look for a
-// cached value of a blob file. Nobody waits while pinned.
+// cached value of a blob file; a writer that looks how full memory is; Metrics.
+// Nobody waits while pinned.
 //
-// Close ends writes, waits for the work, for scans, and for the pinned; calls
-// look at closed when they are pinned or have scans. So memory goes when all
-// calls have ended. Iterators are closed before, which is the caller's to do.
+// Close ends writes (ending), flushes what no log has, ends the work, and waits
+// for scans and for the pinned; calls look at closed when they are pinned or
+// have scans, and who goes from a pin to scans has both for a moment. So memory
+// goes when all calls have ended. Iterators are closed before, which is the
+// caller's to do.
 //
 // # Goroutines
 //
