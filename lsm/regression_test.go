@@ -34,3 +34,19 @@ func TestCompactingARangeEndsThoughItsTablesHideKeysBeyondIt(t *testing.T) {
 		})
 	}
 }
+
+// Without a log, ApplyAsync was refused, though the role was there.
+func TestApplyAsyncIsDurableAfterWaitDurableWithoutALog(t *testing.T) {
+	fsys := vfs.NewMem()
+	more := map[string]string{"durability": "none"}
+	e := openMem(t, fsys, more)
+	var b engine.Batch
+	b.Put([]byte("key"), []byte("value"))
+	lsn, err := e.ApplyAsync(&b)
+	must(t, err)
+	must(t, e.WaitDurable(context.Background(), lsn))
+	crashed := openMem(t, fsys.Image(vfs.Synced), more)
+	if got := all(t, crashed); got != "key=value" {
+		t.Errorf("after a power loss there is %q", got)
+	}
+}
