@@ -168,7 +168,7 @@ func TestAPowerLossAmidFlushesAndCompactionsLeavesAState(t *testing.T) {
 				again += revive(t, m, more, w.r, 0)
 			}
 			t.Logf("%d crashes, %d more during recovery", len(w.marks), again)
-			if len(w.marks) < 60 || again < 20 {
+			if len(w.marks) < 60 || again < 5 {
 				t.Error("too few")
 			}
 		})
@@ -179,7 +179,7 @@ func TestAPowerLossAmidFlushesAndCompactionsLeavesAState(t *testing.T) {
 func revive(t *testing.T, m mark, more map[string]string, r *rand.Rand, depth int) (again int) {
 	t.Helper()
 	w := &wreck{r: r, some: true}
-	if depth == 0 && r.IntN(3) == 0 {
+	if depth == 0 && r.IntN(8) == 0 {
 		m.mem.Watch(func(p vfs.Point) { w.take(m.mem, p, 8) })
 	}
 	opened, err := open("/db", small(more), engine.Env{FS: m.mem})
