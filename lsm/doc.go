@@ -130,9 +130,9 @@
 // overwritten while they waited is not written. It is one goroutine at a time:
 // tables come in the order of their memtables.
 //
-// Compactions below level 0 make way for flushes and for those of level 0
-// (letOthersGoFirst), for a while; never for ever, lest the tree gets deep in
-// debt. The brake slows writes down before memory is full (package pace); where
+// With scheduler=silk compactions below level 0 make way for flushes and for
+// those of level 0, and these for flushes while memory is short, for a while;
+// never for ever, lest the tree gets deep in debt. The brake slows writes down before memory is full (package pace); where
 // it is full they wait for a flush, without commits.mu.
 //
 // # Install
