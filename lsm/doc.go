@@ -88,10 +88,10 @@
 //
 // # Which entry counts
 //
-// Searched are memtables, newest first, then runs of tables: level 0, newest sublevel first,
-// then down. Numbers of a key fall on the way: flushes take the oldest
-// memtables, tables of level 0 lie above older ones that they overlap, and a
-// compaction leaves nothing above its output that is older (package
+// Searched are memtables, newest first, then runs of tables: level 0, newest
+// sublevel first, then down. Numbers of a key fall on the way: flushes take the
+// oldest memtables, tables of level 0 lie above older ones that they overlap,
+// and a compaction leaves nothing above its output that is older (package
 // compaction). So the first entry with a number not above the reader's is the
 // answer, and deeper runs are not asked.
 //
@@ -132,8 +132,9 @@
 //
 // With scheduler=silk compactions below level 0 make way for flushes and for
 // those of level 0, and these for flushes while memory is short, for a while;
-// never for ever, lest the tree gets deep in debt. The brake slows writes down before memory is full (package pace); where
-// it is full they wait for a flush, without commits.mu.
+// never for ever, lest the tree gets deep in debt. The brake slows writes down
+// before memory is full (package pace); where it is full they wait for a flush,
+// without commits.mu.
 //
 // # Install
 //
