@@ -58,6 +58,9 @@ type sampler struct {
 // flush, in one order.
 func costsOf(t *testing.T, given map[string]string) (c costs) {
 	t.Helper()
+	if offheap.OnHeap {
+		t.Skip("takes a minute with the race detector, which has nothing to find in one goroutine")
+	}
 	all := map[string]string{
 		"memtable_bytes": "64k", "memory_bytes": "256k", "table_bytes": "32k", "base_bytes": "128k",
 		"l0_runs": "4", "block_bytes": "1k", "cache_bytes": "1m", "filter": "none", "durability": "none",
@@ -175,9 +178,6 @@ func rising(t *testing.T, what string, of map[string]costs, cost func(c costs) f
 // The shape of Dayan and Idreos, "Dostoevsky" (SIGMOD 2018), and of Sarkar et
 // al. (VLDB 2021): what a layout saves on writes it costs in reads.
 func TestLayoutsTradeWritesForReads(t *testing.T) {
-	if offheap.OnHeap {
-		t.Skip("takes a minute with the race detector, which has nothing to find in one goroutine")
-	}
 	writes := func(c costs) float64 { return c.writes }
 	settled := func(c costs) float64 { return c.settled }
 	absent := func(c costs) float64 { return c.absent }
