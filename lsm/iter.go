@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/lsm/filter"
 	"github.com/kvbench/kvbench/lsm/ikey"
 	"github.com/kvbench/kvbench/lsm/merge"
 	"github.com/kvbench/kvbench/lsm/table"
@@ -121,6 +124,15 @@ func (w *walk) gather() error {
 			}
 			w.ranges = append(w.ranges, reader.Ranges())
 		}
+		if lo+1 == hi {
+			lacks, err := w.lacks(r.tables[lo])
+			if err != nil {
+				return err
+			}
+			if lacks {
+				continue
+			}
+		}
 		if w.used == len(w.runs) {
 			w.runs = append(w.runs, newRunSource())
 		}
@@ -130,6 +142,20 @@ func (w *walk) gather() error {
 		w.sources = append(w.sources, s)
 	}
 	return nil
+}
+
+// lacks reports whether the filter of a table knows that it has no key with the
+// prefix that all keys between the bounds have.
+func (w *walk) lacks(f *file) (bool, error) {
+	if w.tree.settings.FilterPrefix == 0 || w.upper == nil {
+		return false, nil
+	}
+	r, err := f.open()
+	if err != nil {
+		return false, err
+	}
+	prefix := filter.Prefix(w.lower, w.upper, r.FilterPrefix())
+	return prefix != nil && !r.MayContain(xxh3.Hash(prefix)), nil
 }
 
 // remember makes a memtable a source.

@@ -130,7 +130,7 @@ func describeTables() []engine.Setting {
 		},
 		{
 			Name: "filter_prefix", Kind: engine.IntSetting, Unit: "bytes", Default: "0", Max: 255,
-			Effect: "filters also know prefixes of keys of this length, for scans within one; 0: they do not",
+			Effect: "filters also know prefixes of keys of this length: a scan whose bounds share one passes tables that lack it; each prefix takes the bits of a key; 0: they do not",
 		},
 		{
 			Name: "compression", Kind: engine.ChoiceSetting, Default: "none", Choices: []string{"none", "snappy", "lz4", "zstd"},
