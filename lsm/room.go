@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 
@@ -150,11 +151,39 @@ func (m *memory) apply(b *engine.Batch, seq ikey.Seq) (puts, deletes, bytes int)
 			bytes += len(op.Key)
 		case engine.KindDeleteRange:
 			m.ranges.Add(1)
-			m.table.AddRange(tombstone.Range{Lower: op.Key, Upper: op.Value, Seq: seq})
+			m.table.AddRange(rangeOf(&op, seq))
 			deletes++
 			bytes += len(op.Key) + len(op.Value)
 		}
 		seq++
 	}
 	return puts, deletes, bytes
+}
+
+// rangeOf is the range delete that an op is, with bounds that keys can have.
+// Bounds of ops may be longer: those of who deletes one key, up to what comes
+// next.
+func rangeOf(op *engine.Op, seq ikey.Seq) tombstone.Range {
+	r := tombstone.Range{Lower: op.Key, Upper: op.Value, Seq: seq}
+	if len(r.Upper) > maxKey {
+		r.Upper = nextKey(r.Upper)
+	}
+	if len(r.Lower) > maxKey {
+		if r.Lower = nextKey(r.Lower); r.Lower == nil {
+			r.Upper = []byte{} // no key is so high
+		}
+	}
+	return r
+}
+
+// nextKey returns the lowest key above a bound that is too long for one, or nil
+// if there is none.
+func nextKey(bound []byte) []byte {
+	key := bytes.TrimRight(bound[:maxKey], "\xff")
+	if len(key) == 0 {
+		return nil
+	}
+	key = bytes.Clone(key)
+	key[len(key)-1]++
+	return key
 }
