@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -49,4 +50,18 @@ func TestApplyAsyncIsDurableAfterWaitDurableWithoutALog(t *testing.T) {
 	if got := all(t, crashed); got != "key=value" {
 		t.Errorf("after a power loss there is %q", got)
 	}
+}
+
+func TestAPositionBeyondTheLogIsRefusedAndHarmsNothing(t *testing.T) {
+	e := openMem(t, vfs.NewMem(), nil)
+	var b engine.Batch
+	b.Put([]byte("k"), []byte("v"))
+	at, err := e.ApplyAsync(&b)
+	must(t, err)
+	if err := e.WaitDurable(context.Background(), at+1<<40); !errors.Is(err, engine.ErrInvalid) {
+		t.Errorf("a position beyond the log: %v, want %v", err, engine.ErrInvalid)
+	}
+	must(t, e.WaitDurable(context.Background(), at))
+	must(t, e.Put([]byte("k"), []byte("w"), engine.Sync))
+	closed(t, e)
 }

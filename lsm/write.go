@@ -326,6 +326,9 @@ func (t *tree) WaitDurable(ctx context.Context, l engine.LSN) error {
 		}
 		return t.syncTables(ctx)
 	}
+	if end := t.log.End(); wal.LSN(l) >= end {
+		return fmt.Errorf("%w: wait for position %v: the log ends at %v", engine.ErrInvalid, wal.LSN(l), end)
+	}
 	err := t.log.Wait(ctx, wal.LSN(l), wal.Durable)
 	if err == nil || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return err
