@@ -275,3 +275,39 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestAWalkThatIsBegunAnewForgetsTheDamageOfTheLast(t *testing.T) {
+	m := newDir(t)
+	g := newRig(t, 1<<20)
+	defer g.close(t)
+	metas, readers := make([]*version.Table, 2), make([]*Reader, 2)
+	for i := range readers {
+		id := uint64(i + 1)
+		p := write(t, m, dir, Options{ID: id}, puts(10, 30), nil)
+		metas[i], readers[i] = &p.Table, open(t, m, dir, id, g.options(Pread))
+		defer shut(t, readers[i])
+	}
+	f, err := m.OpenReadWrite(path(dir, 1))
+	if err == nil {
+		_, err = f.WriteAt([]byte{0xee}, 50)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := NewRunIter(metas[:1], func(int) (*Reader, error) { return readers[0], nil }, IterOptions{})
+	if x.First() || !errors.Is(x.Close(), engine.ErrCorrupt) {
+		t.Fatalf("damage was not noticed: %v", x.Err())
+	}
+	for name, walk := range map[string]func() bool{"First": x.First, "Last": x.Last} {
+		x.Init(metas[:1], func(int) (*Reader, error) { return readers[0], nil }, IterOptions{})
+		x.First()
+		x.Init(metas[1:], func(int) (*Reader, error) { return readers[1], nil }, IterOptions{})
+		if !walk() || x.Err() != nil {
+			t.Errorf("%s of a whole table, after one that is damaged: %v", name, x.Err())
+		}
+	}
+	if err := x.Close(); err != nil {
+		t.Error(err)
+	}
+}

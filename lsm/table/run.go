@@ -35,6 +35,7 @@ func (x *RunIter) Init(tables []*version.Table, open func(i int) (*Reader, error
 	_ = x.Close() // its error was that of another walk
 	x.tables, x.open, x.o, x.err = tables, open, o, nil
 	x.at, x.on = -1, false
+	x.it.err = nil // what onward and back look at
 }
 
 // First is that of ikey.Iterator, as are all that follow.
