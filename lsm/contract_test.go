@@ -79,3 +79,10 @@ func TestTheLSMTreeKeepsTheContractTieredWithValuesApart(t *testing.T) {
 	enginetest.Run(t, c.driver(), enginetest.Settings(more), tiny(more))
 	c.check(t)
 }
+
+func TestTheLSMTreeKeepsTheContractWithoutALog(t *testing.T) {
+	more := map[string]string{"durability": "none"}
+	var c tally
+	enginetest.Run(t, c.driver(), enginetest.Settings(more), tiny(more))
+	c.check(t)
+}

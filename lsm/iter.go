@@ -15,6 +15,7 @@ import (
 	"github.com/kvbench/kvbench/lsm/merge"
 	"github.com/kvbench/kvbench/lsm/table"
 	"github.com/kvbench/kvbench/lsm/tombstone"
+	"github.com/kvbench/kvbench/lsm/version"
 )
 
 // An iterator walks what is visible at one moment. It holds the view of that
@@ -36,9 +37,16 @@ type walk struct {
 	used         int          // of runs
 	ranges       []*tombstone.Set
 	lower, upper []byte
+	older        func(source int, lower, upper []byte, seq ikey.Seq) bool
 	value        []byte // from a blob file
 	err          error
 	place        uint8
+}
+
+func newWalk() any {
+	w := new(walk)
+	w.older = w.isOlder
+	return w
 }
 
 // A runSource is an iterator over tables of a run, which it opens when it comes
@@ -46,6 +54,7 @@ type walk struct {
 type runSource struct {
 	table.RunIter
 	files []*file
+	metas []*version.Table
 	open  func(i int) (*table.Reader, error)
 }
 
@@ -57,8 +66,8 @@ func newRunSource() *runSource {
 
 // begin makes s walk tables from lo to hi of a run.
 func (s *runSource) begin(r *run, lo, hi int, o table.IterOptions) {
-	s.files = r.tables[lo:hi]
-	s.Init(r.metas[lo:hi], s.open, o)
+	s.files, s.metas = r.tables[lo:hi], r.metas[lo:hi]
+	s.Init(s.metas, s.open, o)
 }
 
 // NewIter implements engine.Scanner.
@@ -87,6 +96,7 @@ func (t *tree) newIter(o engine.IterOptions, at ikey.Seq) (*iterator, error) {
 	w.merged.Init(w.sources)
 	w.live.Init(&w.merged, merge.LiveOptions{
 		At: min(at, newest), Lower: w.lower, Upper: w.upper, Ranges: w.ranges, Now: t.now().UnixNano(),
+		Older: w.older,
 	})
 	t.counts.stripe().scans.Add(1)
 	return &iterator{w}, nil
@@ -144,6 +154,22 @@ func (w *walk) gather() error {
 	return nil
 }
 
+// isOlder implements merge.LiveOptions.Older: what a range delete covers of a
+// run is passed without a look, if tables say that all they have is older.
+func (w *walk) isOlder(source int, lower, upper []byte, seq ikey.Seq) bool {
+	i := source - (len(w.sources) - w.used) // memtables come first
+	if i < 0 {
+		return false
+	}
+	b := version.Span(lower, upper)
+	for _, meta := range w.runs[i].metas {
+		if meta.MaxSeq >= seq && meta.Bounds().Overlaps(b) {
+			return false
+		}
+	}
+	return true
+}
+
 // lacks reports whether the filter of a table knows that it has no key with the
 // prefix that all keys between the bounds have.
 func (w *walk) lacks(f *file) (bool, error) {
@@ -179,7 +205,7 @@ func (w *walk) end() error {
 	clear(w.sources)
 	clear(w.ranges)
 	for _, s := range w.runs[:w.used] {
-		s.files = nil
+		s.files, s.metas = nil, nil
 	}
 	w.sources, w.ranges, w.used, w.view = w.sources[:0], w.ranges[:0], 0, nil
 	if cap(w.value) > keptBytes {

@@ -41,3 +41,34 @@ func TestAScanWithinAPrefixPassesTablesThatLackIt(t *testing.T) {
 		t.Errorf("%d runs for 100 scans, each of which is in one", sources)
 	}
 }
+
+func TestAScanPassesWhatARangeDeleteCovers(t *testing.T) {
+	e := openIn(t, vfs.NewMem(), map[string]string{"layout": "tiered", "durability": "buffered", "block_bytes": "512"})
+	const n = 20_000
+	for i := range n {
+		if err := e.Put(fmt.Appendf(nil, "%05d", i), []byte("value"), engine.Default); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.flushAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.DeleteRange([]byte("00001"), []byte("19999"), engine.Default); err != nil {
+		t.Fatal(err)
+	}
+	it, err := e.newIter(engine.IterOptions{}, 1<<50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.Close()
+	var got []string
+	for ok := it.First(); ok; ok = it.Next() {
+		got = append(got, string(it.Key()))
+	}
+	if fmt.Sprint(got) != "[00000 19999]" {
+		t.Errorf("%v", got)
+	}
+	if s := it.live.Stats(); s.Covered > 200 || s.Seeks == 0 {
+		t.Errorf("%d covered entries were looked at, %d seeks", s.Covered, s.Seeks)
+	}
+}

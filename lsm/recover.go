@@ -48,7 +48,8 @@ func (t *tree) recover() error {
 	t.manifest = m
 	t.nextID.Store(state.NextID)
 	t.nextRun.Store(state.NextRun)
-	if err := t.checkFiles(state.Version, &found); err != nil {
+	orphans, err := t.checkFiles(state.Version, &found)
+	if err != nil {
 		return err
 	}
 	if t.fresh, err = t.memory.take(0, 0); err != nil {
@@ -63,6 +64,9 @@ func (t *tree) recover() error {
 		return err
 	}
 	t.commits.init(last)
+	for _, path := range orphans { // now that manifest and log agree
+		t.removeOrphan(path, found.Torn > 0)
+	}
 	t.recovery = time.Since(began)
 	return t.initWork()
 }
@@ -128,6 +132,12 @@ func (r *replay) record(rec wal.Record) error {
 		return damage("a record without sequence number", nil)
 	}
 	seq := ikey.Seq(binary.LittleEndian.Uint64(rec.Payload))
+	if rec.Kind == flushedRecord {
+		if had := t.manifest.State().LastSeq; had < seq {
+			return engine.Corrupt(t.home.Dir, -1, fmt.Sprintf("the manifest ends at sequence number %d, and had come to %d", had, seq), nil)
+		}
+		return nil
+	}
 	if seq <= r.before || seq > ikey.MaxSeq {
 		return damage(fmt.Sprintf("sequence number %d behind %d", seq, r.before), nil)
 	}
@@ -204,10 +214,9 @@ func (r *replay) room(lsn wal.LSN, need, ops int) (*memory, error) {
 }
 
 // checkFiles looks whether all files are there that a version names, and
-// removes those that no version does: what jobs were writing, and what was to
-// be removed. Where the manifest's end was torn they are only put aside, and
-// where there is none they should not be there at all.
-func (t *tree) checkFiles(v *version.Version, found *manifest.Scanned) error {
+// returns those that it does not: what jobs were writing, and what was to be
+// removed. Where there is no manifest they should not be there at all.
+func (t *tree) checkFiles(v *version.Version, found *manifest.Scanned) (orphans []string, err error) {
 	want := map[string]int64{}
 	for _, p := range v.All() {
 		want[tableDir+"/"+tableName(p.Table.ID)] = p.Table.Bytes
@@ -221,7 +230,7 @@ func (t *tree) checkFiles(v *version.Version, found *manifest.Scanned) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("list files: %w", err)
+			return nil, fmt.Errorf("list files: %w", err)
 		}
 		for _, name := range names {
 			path := dir + "/" + name
@@ -229,26 +238,29 @@ func (t *tree) checkFiles(v *version.Version, found *manifest.Scanned) error {
 				delete(want, path)
 				continue
 			}
-			if _, ok := fileID(path); ok && found.Path == "" {
-				return t.damaged(engine.Corrupt(t.home.Dir, -1, "the manifest is missing, and there is "+path, nil))
+			id, ok := fileID(path)
+			if !ok {
+				continue
 			}
-			t.orphan(path, found.Torn > 0)
+			if found.Path == "" {
+				return nil, t.damaged(engine.Corrupt(t.home.Dir, -1, "the manifest is missing, and there is "+path, nil))
+			}
+			t.nextID.Store(max(t.nextID.Load(), id+1))
+			orphans = append(orphans, path)
 		}
 	}
 	for path := range want {
-		return t.damaged(engine.Corrupt(t.home.Path(path), -1, "the file is missing, and the manifest names it", nil))
+		return nil, t.damaged(engine.Corrupt(t.home.Path(path), -1, "the file is missing, and the manifest names it", nil))
 	}
-	return nil
+	return orphans, nil
 }
 
-// orphan removes a file that no version names, or puts it aside. That fails
-// without harm: it is tried again.
-func (t *tree) orphan(path string, torn bool) {
-	id, ok := fileID(path)
-	if !ok || t.readOnly {
+// removeOrphan removes a file that no version names, or, where the manifest's
+// end was torn, puts it aside. That fails without harm: it is tried again.
+func (t *tree) removeOrphan(path string, torn bool) {
+	if t.readOnly {
 		return
 	}
-	t.nextID.Store(max(t.nextID.Load(), id+1))
 	var err error
 	if torn {
 		err = t.counting.MkdirAll(t.home.Path(lostDir))

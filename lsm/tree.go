@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -92,7 +93,7 @@ func openTree(dir string, s settings, env engine.Env) (t *tree, err error) {
 		counts:  newCounters(),
 	}
 	t.writers.New = newWriter
-	t.walks.New = func() any { return new(walk) }
+	t.walks.New = newWalk
 	t.memory.init(&t.settings)
 	t.brake.init(&t.settings)
 	t.work.init()
@@ -151,12 +152,20 @@ func (t *tree) Close() error {
 	return errors.Join(err, t.free())
 }
 
-// lastFlush puts what no log has into tables.
+// lastFlush puts what no log has into tables, and into the log how far the
+// manifest has come: if its end is cut off later, that is noticed.
 func (t *tree) lastFlush() error {
 	if t.readOnly || t.logging {
 		return nil
 	}
-	return t.flushAll(context.Background())
+	if err := t.flushAll(context.Background()); err != nil {
+		return err
+	}
+	last := uint64(t.manifest.State().LastSeq)
+	if _, err := t.log.Append(flushedRecord, binary.LittleEndian.AppendUint64(nil, last)); err != nil {
+		return t.fail("append to the log", err)
+	}
+	return nil
 }
 
 // endWrites waits for the writes that have not seen ending.

@@ -13,6 +13,7 @@ import (
 type logCheck struct {
 	caps  engine.Caps
 	last  ikey.Seq // the highest so far
+	known ikey.Seq // how far the manifest had come at least
 	batch engine.Batch
 
 	records, ops uint64
@@ -40,6 +41,9 @@ func (v *verifier) checkLog() error {
 	if err != nil {
 		return v.found(dir, err, "; what is behind was not looked at")
 	}
+	if !v.unknown && c.known > s.LastSeq {
+		v.problem(v.dir, -1, "the manifest ends at sequence number %d, and had come to %d", s.LastSeq, c.known)
+	}
 	return l.Close()
 }
 
@@ -62,6 +66,9 @@ func (c *logCheck) record(rec wal.Record) error {
 	}
 	n := 1
 	switch rec.Kind {
+	case flushedRecord:
+		c.known = ikey.Seq(binary.LittleEndian.Uint64(rec.Payload))
+		return nil
 	case batchRecord:
 		if err := c.batch.Load(rec.Payload); err != nil {
 			return fmt.Errorf("a batch makes no sense: %w", err)

@@ -22,9 +22,12 @@ import (
 //	batch     an engine.Batch
 //	put-ttl   sequence number, uvarint n, key[n], expiry (8 bytes,
 //	          nanoseconds of Unix time, little-endian), value: all the rest
+//	flushed   a sequence number: an engine that writes no log has closed, and
+//	          its manifest had come so far
 const (
-	batchRecord  = 1
-	putTTLRecord = 2
+	batchRecord   = 1
+	putTTLRecord  = 2
+	flushedRecord = 3
 
 	sequenceBytes = 8
 )
