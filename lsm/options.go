@@ -41,7 +41,7 @@ func (s *settings) choices() (c choices, err error) {
 	if c.compress, err = compress.ParseKind(s.Compression); err != nil {
 		return c, err
 	}
-	if c.codec, err = compress.New(compress.Options{}); err != nil {
+	if c.codec, err = compress.New(compress.Options{Level: compress.Fastest}); err != nil {
 		return c, err
 	}
 	c.scratch = new(table.Scratch)
