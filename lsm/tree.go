@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -149,21 +150,26 @@ func (t *tree) Close() error {
 	t.state.announce()
 	t.work.end()
 	t.scans.Lock() // for ever: nothing that holds it begins any more
-	return errors.Join(err, t.free())
+	return errors.Join(err, t.noteManifest(), t.free())
 }
 
-// lastFlush puts what no log has into tables, and into the log how far the
-// manifest has come: if its end is cut off later, that is noticed.
+// lastFlush puts what no log has into tables.
 func (t *tree) lastFlush() error {
 	if t.readOnly || t.logging {
 		return nil
 	}
-	if err := t.flushAll(context.Background()); err != nil {
-		return err
+	return t.flushAll(context.Background())
+}
+
+// noteManifest leaves in the log how far the manifest has come: if its end is
+// cut off later, that is noticed. Nobody changes the tree any more.
+func (t *tree) noteManifest() error {
+	if t.readOnly || t.failure.Load() != nil {
+		return nil
 	}
 	last := uint64(t.manifest.State().LastSeq)
 	if _, err := t.log.Append(flushedRecord, binary.LittleEndian.AppendUint64(nil, last)); err != nil {
-		return t.fail("append to the log", err)
+		return fmt.Errorf("append to the log: %w", err)
 	}
 	return nil
 }

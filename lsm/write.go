@@ -22,8 +22,8 @@ import (
 //	batch     an engine.Batch
 //	put-ttl   sequence number, uvarint n, key[n], expiry (8 bytes,
 //	          nanoseconds of Unix time, little-endian), value: all the rest
-//	flushed   a sequence number: an engine that writes no log has closed, and
-//	          its manifest had come so far
+//	flushed   a sequence number: the engine was closed, and its manifest had
+//	          come so far
 const (
 	batchRecord   = 1
 	putTTLRecord  = 2
