@@ -241,8 +241,11 @@ func (q *lookup) inTable(r *table.Reader, held *table.Held) (hit bool, err error
 		q.blocks++
 		var more bool
 		q.trailer, q.value, q.found, more, err = r.Find(data, q.key, q.at)
-		if q.found || err != nil {
-			return true, err
+		if err != nil {
+			return true, r.Damaged(n, err)
+		}
+		if q.found {
+			return true, nil
 		}
 		ok = more && r.BlockMayContinue(n, q.key)
 		n++

@@ -251,8 +251,11 @@ func (g *group) inBlock(i int) (err error) {
 		q.blocks++
 		var more bool
 		q.trailer, q.value, q.found, more, err = r.Find(g.data[i], q.key, q.at)
-		if q.found || err != nil {
-			return err
+		if err != nil {
+			return r.Damaged(g.blocks[i], err)
+		}
+		if q.found {
+			return nil
 		}
 		if !more || !r.BlockMayContinue(g.blocks[i], q.key) {
 			q.falses++
