@@ -14,8 +14,9 @@ func (t *tree) install(e *version.Edit, group []*memory) error {
 	w := &t.work
 	w.installing.Lock()
 	defer w.installing.Unlock()
-	if t.log != nil && e.LogFrom != 0 {
-		// The manifest may only refer to what a crash does not take.
+	if t.log != nil && (e.LogFrom != 0 || !t.logging) {
+		// The manifest may only refer to what a crash does not take. A log that
+		// nobody writes to has a beginning, which may not be durable yet.
 		if err := t.log.Sync(); err != nil {
 			return t.fail("sync the log", err)
 		}

@@ -65,3 +65,51 @@ func TestAPositionBeyondTheLogIsRefusedAndHarmsNothing(t *testing.T) {
 	must(t, e.Put([]byte("k"), []byte("w"), engine.Sync))
 	closed(t, e)
 }
+
+// The manifest referred to the beginning of a log that was not on disk yet, as
+// long as nothing had been flushed.
+func TestATreeWithoutALogOpensAfterItsFirstLoad(t *testing.T) {
+	given := map[string]string{"durability": "none"}
+	fsys := vfs.NewMem()
+	e := openMem(t, fsys, given)
+	must(t, tryLoad(e, map[string]string{"k": "v"}))
+	must(t, e.Checkpoint("/copy"))
+	left := fsys.Crash(1)
+	for _, dir := range []string{"/db", "/copy"} {
+		c, err := open(dir, small(given), engine.Env{FS: left})
+		if err != nil {
+			t.Errorf("open %s: %v", dir, err)
+			continue
+		}
+		if got, err := c.Get(nil, []byte("k")); string(got) != "v" || err != nil {
+			t.Errorf("%s has %q, %v, want v", dir, got, err)
+		}
+		must(t, c.Close())
+	}
+}
+
+// A block is checked when it is first read. What happens to it later, in
+// memory or under a mapping, only shows when it is looked at.
+func TestABlockThatTurnsBadAfterItsCheckIsDamage(t *testing.T) {
+	fsys := vfs.NewMem()
+	e := openMem(t, fsys, map[string]string{"io": "mmap"})
+	e.put(t, "k", "v")
+	must(t, e.flushAll(context.Background()))
+	if _, err := e.Get(nil, []byte("k")); err != nil {
+		t.Fatal(err)
+	}
+	path := e.tablePath(e.view.Load().levels.runs[0].tables[0].meta.ID)
+	f, err := fsys.OpenReadWrite(path)
+	must(t, err)
+	_, err = f.WriteAt([]byte{0xee}, 0)
+	must(t, errors.Join(err, f.Close()))
+	key := []byte("k")
+	_, err = e.Get(nil, key)
+	several := e.MultiGet([][]byte{key}, make([]engine.Value, 1))
+	for name, err := range map[string]error{"Get": err, "MultiGet": several} {
+		var found *engine.CorruptionError
+		if !errors.As(err, &found) || found.File != path {
+			t.Errorf("%s: %v, want damage of %s", name, err, path)
+		}
+	}
+}
