@@ -141,7 +141,8 @@
 // begins with n's low key, and V5 drops it. So a view has all keys of the leaf
 // from its low up to that of n, which never changes: to go on at n, or forward
 // from it to the leaf whose next is the current one, misses nothing and
-// repeats nothing. prev may lag behind, but always is a leaf before this one.
+// repeats nothing. prev may lag behind, but always is a leaf before this one that
+// is linked: it changes when S1 is done.
 //
 // # Locks and goroutines
 //

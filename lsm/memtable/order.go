@@ -220,12 +220,14 @@ func (l *linker) split(m *Table, n int, it item) {
 	for level := range height {
 		m.next(right, level).Store(m.next(l.finger[level], level).Load())
 	}
-	if old := l.at.next; old != 0 {
-		m.prev(old).Store(right)
-	}
 	// The leaf is linked before what it takes over is cut off: see view.load.
 	for level := range height {
 		m.next(l.finger[level], level).Store(right)
+	}
+	// And before prev names it: who goes back from right looks for it from left
+	// on.
+	if old := l.at.next; old != 0 {
+		m.prev(old).Store(right)
 	}
 	if n < leafSlots {
 		m.perm(left).Store(uint64(perm(m.perm(left).Load()).cut(n)))
