@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// splitRounds take a second.
-const splitRounds = 20
+// splitRounds take seconds with the race detector.
+const splitRounds = 8
 
 // Walks back beside the linker: a leaf that prev names must be one that a walk
 // from the leaf before it comes to.
