@@ -210,6 +210,9 @@ func (t *tree) mergeTables(ctx context.Context, c *compaction.Choice, l *levels,
 			return 0, err
 		}
 	}
+	if j.out.oldest == 0 { // deletes that it has then are puts that have expired
+		j.out.oldest = j.now
+	}
 	j.progress = t.brake.compacts(inputs, level0(c), c.Bytes())
 	j.version = l.version
 	j.older = l.version.Older(c.Inputs[0].Level, newestRun(c, l.version), inputs)

@@ -58,7 +58,7 @@ func (c *tally) check(t *testing.T) {
 	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		return // some clauses only
 	}
-	if c.kinds["flush"] < 100 || c.kinds["compaction"] < 30 {
+	if c.kinds["flush"] < 30 || c.kinds["compaction"] < 10 {
 		t.Error("the trees hardly flushed and compacted")
 	}
 }

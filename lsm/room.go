@@ -43,8 +43,9 @@ func (s *state) announce() {
 	}
 }
 
-// maxRanges: a memtable with so many range deletes is full.
-const maxRanges = 4096
+// maxRanges: a memtable with so many range deletes is full. Where they overlap
+// in ever new bounds, their fragments are as many as the square of them.
+const maxRanges = 512
 
 // room returns the memtable for ops that need so much, and has reserved it.
 // commits.mu is held, but not while room waits for memory.
