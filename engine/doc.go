@@ -15,6 +15,7 @@
 //	setting.go     Setting, and the strict decoding of settings
 //	marker.go      the file that says which engine a directory belongs to
 //	home.go        Home: an opened, marked and locked engine directory
+//	copy.go        Copy: a checkpoint of a Home, marked last
 //
 // The semantics that a signature cannot say are stated on Engine and fixed by
 // the suite in package enginetest: an engine is one that passes it.

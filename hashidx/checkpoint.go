@@ -40,30 +40,25 @@ func (e *store) Checkpoint(dir string) error {
 }
 
 func (e *store) checkpoint(dir string) error {
-	names, err := e.counting.List(dir)
-	if len(names) > 0 {
-		return fmt.Errorf("%w: it is not empty, it holds %s", engine.ErrInvalid, names[0])
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	made, err := e.home.BeginCopy(e.counting, dir, manifest.Hot.String(), manifest.Cold.String(), hintDir, imageDir)
+	if err != nil {
 		return err
 	}
-	c := &checkpoint{e: e, dir: dir}
+	c := &checkpoint{Copy: made, e: e}
 	err = errors.Join(c.perform(), c.end())
 	if err != nil {
-		return errors.Join(err, c.undo())
+		return errors.Join(err, c.Undo())
 	}
 	return nil
 }
 
 // A checkpoint is a copy that is being made.
 type checkpoint struct {
-	e       *store
-	dir     string
-	parents []string       // in which there is a new name
-	state   manifest.State // that it is to have
-	rest    []piece        // to be copied
-	image   vfs.File       // likewise, if not nil
-	marked  bool           // or may be
+	*engine.Copy
+	e     *store
+	state manifest.State // that it is to have
+	rest  []piece        // to be copied
+	image vfs.File       // likewise, if not nil
 }
 
 // A piece is the beginning of a file of a segment. It is not written any more.
@@ -73,9 +68,6 @@ type piece struct {
 }
 
 func (c *checkpoint) perform() error {
-	if err := c.makeDirs(); err != nil {
-		return err
-	}
 	if err := c.sync(); err != nil { // so that little is left to be synced
 		return err
 	}
@@ -85,16 +77,16 @@ func (c *checkpoint) perform() error {
 		return err
 	}
 	for _, p := range c.rest {
-		if err := c.copyPiece(p); err != nil {
+		if err := c.File(p.name, p.bytes); err != nil {
 			return err
 		}
 	}
 	if c.image != nil {
-		if err := c.copy(filepath.Join(imageDir, c.state.Snapshot.Name), c.image, -1); err != nil {
+		if err := c.Open(filepath.Join(imageDir, c.state.Snapshot.Name), c.image, -1); err != nil {
 			return err
 		}
 	}
-	return c.finish()
+	return c.Finish(c.writeManifest)
 }
 
 // end closes what is open.
@@ -103,32 +95,6 @@ func (c *checkpoint) end() error {
 		return c.image.Close()
 	}
 	return nil
-}
-
-// makeDirs makes the directories.
-func (c *checkpoint) makeDirs() error {
-	fsys := c.e.counting
-	c.parents = append(c.parents, filepath.Dir(filepath.Clean(c.dir)))
-	for d := c.parents[0]; ; d = filepath.Dir(d) {
-		_, err := fsys.Stat(d)
-		if err == nil || d == filepath.Dir(d) {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		c.parents = append(c.parents, filepath.Dir(d))
-	}
-	for _, name := range checkpointDirs() {
-		if err := fsys.MkdirAll(filepath.Join(c.dir, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkpointDirs() []string {
-	return []string{manifest.Hot.String(), manifest.Cold.String(), hintDir, imageDir}
 }
 
 // collect gives all that does not change a second name, and lists the rest.
@@ -169,7 +135,7 @@ func (c *checkpoint) linkImage() error {
 		return nil
 	}
 	name := filepath.Join(imageDir, c.state.Snapshot.Name)
-	err := c.e.counting.Link(c.e.home.Path(name), filepath.Join(c.dir, name))
+	err := c.Link(name)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -249,7 +215,7 @@ func (c *checkpoint) listTail(log manifest.Log) {
 // link gives a file of a segment a second name, or leaves it to be copied.
 func (c *checkpoint) link(dir, name string) error {
 	name = filepath.Join(dir, name)
-	err := c.e.counting.Link(c.e.home.Path(name), filepath.Join(c.dir, name))
+	err := c.Link(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.rest = append(c.rest, piece{name, -1})
 		return nil
@@ -257,100 +223,12 @@ func (c *checkpoint) link(dir, name string) error {
 	return err
 }
 
-// copyPiece copies a piece.
-func (c *checkpoint) copyPiece(p piece) error {
-	f, err := c.e.counting.Open(c.e.home.Path(p.name))
-	if err != nil {
-		return err
-	}
-	return errors.Join(c.copy(p.name, f, p.bytes), f.Close())
-}
-
-// copyBytes are copied at once.
-const copyBytes = 1 << 20
-
-// copy copies the beginning of a file, or all if bytes is below 0, durably but
-// for its name.
-func (c *checkpoint) copy(name string, from vfs.File, bytes int64) error {
-	if bytes < 0 {
-		var err error
-		if bytes, err = from.Size(); err != nil {
-			return err
-		}
-	}
-	f, err := c.e.counting.Create(filepath.Join(c.dir, name))
-	if err != nil {
-		return err
-	}
-	buf := make([]byte, min(copyBytes, bytes))
-	for off := int64(0); off < bytes && err == nil; {
-		part := buf[:min(int64(len(buf)), bytes-off)]
-		var n int
-		n, err = readAt(from, part, off)
-		if err == nil && n < len(part) {
-			err = engine.Corrupt(c.e.home.Path(name), off+int64(n), fmt.Sprintf("the file ends, and should have %d bytes", bytes), nil)
-		}
-		if err == nil {
-			_, err = f.WriteAt(part, off)
-		}
-		off += int64(len(part))
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-// finish makes all names durable, and what gives them a meaning: the manifest,
-// then the marker.
-func (c *checkpoint) finish() error {
-	fsys := c.e.counting
-	for _, name := range checkpointDirs() {
-		if err := fsys.SyncDir(filepath.Join(c.dir, name)); err != nil {
-			return err
-		}
-	}
-	if err := c.writeManifest(); err != nil {
-		return err
-	}
-	for _, d := range append([]string{c.dir}, c.parents...) {
-		if err := fsys.SyncDir(d); err != nil {
-			return err
-		}
-	}
-	c.marked = true
-	return engine.WriteMarker(vfs.Classed(fsys, vfs.Meta), c.dir, c.e.home.Marker)
-}
-
 func (c *checkpoint) writeManifest() error {
-	m, err := manifest.Create(c.e.counting, c.dir, c.state.Seed)
+	m, err := manifest.Create(c.e.counting, c.Dir, c.state.Seed)
 	if err != nil {
 		return err
 	}
 	edit := c.state.Edit()
 	edit.Seed = 0 // is there
 	return errors.Join(m.Apply(edit), m.Close())
-}
-
-// undo removes what a checkpoint that failed has left, the marker first: what
-// it cannot remove opens as no engine's.
-func (c *checkpoint) undo() error {
-	fsys := c.e.counting
-	if c.marked {
-		err := fsys.Remove(filepath.Join(c.dir, engine.MarkerName))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := fsys.SyncDir(c.dir); err != nil {
-			return err
-		}
-	}
-	names, err := fsys.List(c.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, name := range names {
-		err = errors.Join(err, fsys.RemoveAll(filepath.Join(c.dir, name)))
-	}
-	return err
 }

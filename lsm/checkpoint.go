@@ -3,7 +3,6 @@ package lsm
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -45,28 +44,23 @@ func (t *tree) Checkpoint(dir string) error {
 }
 
 func (t *tree) checkpoint(dir string) error {
-	names, err := t.counting.List(dir)
-	if len(names) > 0 {
-		return fmt.Errorf("%w: it is not empty, it holds %s", engine.ErrInvalid, names[0])
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	made, err := t.home.BeginCopy(vfs.Classed(t.counting, vfs.Meta), dir, logDir, tableDir, blobDir)
+	if err != nil {
 		return err
 	}
-	c := &checkpoint{tree: t, dir: dir}
+	c := &checkpoint{Copy: made, tree: t}
 	if err := c.perform(); err != nil {
-		return errors.Join(err, c.undo())
+		return errors.Join(err, c.Undo())
 	}
 	return nil
 }
 
 // A checkpoint is a copy that is being made.
 type checkpoint struct {
-	tree    *tree
-	dir     string
-	parents []string // in which there is a new name
-	state   *version.State
-	log     []piece // to be copied
-	marked  bool    // or may be
+	*engine.Copy
+	tree  *tree
+	state *version.State
+	log   []piece // to be copied
 }
 
 // A piece is the beginning of a file of the log.
@@ -77,9 +71,6 @@ type piece struct {
 
 func (c *checkpoint) perform() error {
 	t := c.tree
-	if err := c.makeDirs(); err != nil {
-		return err
-	}
 	if !t.readOnly {
 		if err := t.Sync(); err != nil { // what was acknowledged is in it
 			return err
@@ -93,32 +84,10 @@ func (c *checkpoint) perform() error {
 			return err
 		}
 	}
-	return c.finish()
+	return c.Finish(func() error {
+		return manifest.Create(vfs.Classed(t.counting, vfs.Meta), c.Dir, c.state)
+	})
 }
-
-// makeDirs makes the directories.
-func (c *checkpoint) makeDirs() error {
-	fsys := c.tree.counting
-	c.parents = append(c.parents, filepath.Dir(filepath.Clean(c.dir)))
-	for d := c.parents[0]; ; d = filepath.Dir(d) {
-		_, err := fsys.Stat(d)
-		if err == nil || d == filepath.Dir(d) {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		c.parents = append(c.parents, filepath.Dir(d))
-	}
-	for _, name := range checkpointDirs() {
-		if err := fsys.MkdirAll(filepath.Join(c.dir, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkpointDirs() []string { return []string{logDir, tableDir, blobDir} }
 
 // copyAll takes a state, and gives the copy all that belongs to it.
 func (c *checkpoint) copyAll() error {
@@ -145,7 +114,7 @@ func (c *checkpoint) copyAll() error {
 		}
 	}
 	for _, p := range c.log {
-		if err := c.copy(p.name, p.bytes); err != nil {
+		if err := c.File(p.name, p.bytes); err != nil {
 			return err
 		}
 	}
@@ -178,101 +147,9 @@ func (c *checkpoint) listLog() {
 // link gives a file that is never written again a second name, or copies it
 // where that cannot be.
 func (c *checkpoint) link(name string) error {
-	fsys := c.tree.counting
-	err := fsys.Link(c.tree.home.Path(name), filepath.Join(c.dir, name))
+	err := c.Link(name)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return c.copy(name, -1)
-}
-
-// copy copies the beginning of a file, all of it if bytes is below 0, durably
-// but for its name.
-func (c *checkpoint) copy(name string, bytes int64) error {
-	fsys := vfs.Classed(c.tree.counting, vfs.Meta)
-	from, err := fsys.Open(c.tree.home.Path(name))
-	if err != nil {
-		return err
-	}
-	if bytes < 0 {
-		if bytes, err = from.Size(); err != nil {
-			return errors.Join(err, from.Close())
-		}
-	}
-	to, err := fsys.Create(filepath.Join(c.dir, name))
-	if err != nil {
-		return errors.Join(err, from.Close())
-	}
-	err = c.copyBytes(to, from, name, bytes)
-	if err == nil {
-		err = to.Sync()
-	}
-	return errors.Join(err, to.Close(), from.Close())
-}
-
-// copiedBytes are copied at once.
-const copiedBytes = 1 << 20
-
-func (c *checkpoint) copyBytes(to, from vfs.File, name string, bytes int64) error {
-	buf := make([]byte, min(copiedBytes, bytes))
-	for off := int64(0); off < bytes; {
-		part := buf[:min(int64(len(buf)), bytes-off)]
-		n, err := from.ReadAt(part, off)
-		switch {
-		case n == len(part):
-		case err == nil || errors.Is(err, io.EOF):
-			return engine.Corrupt(c.tree.home.Path(name), off+int64(n), fmt.Sprintf("the file ends, and should have %d bytes", bytes), nil)
-		default:
-			return err
-		}
-		if _, err := to.WriteAt(part, off); err != nil {
-			return err
-		}
-		off += int64(len(part))
-	}
-	return nil
-}
-
-// finish makes all names durable, and what gives them a meaning: the manifest,
-// then the marker.
-func (c *checkpoint) finish() error {
-	fsys := vfs.Classed(c.tree.counting, vfs.Meta)
-	for _, name := range checkpointDirs() {
-		if err := fsys.SyncDir(filepath.Join(c.dir, name)); err != nil {
-			return err
-		}
-	}
-	if err := manifest.Create(fsys, c.dir, c.state); err != nil {
-		return err
-	}
-	for _, d := range append([]string{c.dir}, c.parents...) {
-		if err := fsys.SyncDir(d); err != nil {
-			return err
-		}
-	}
-	c.marked = true
-	return engine.WriteMarker(fsys, c.dir, c.tree.home.Marker)
-}
-
-// undo removes what a checkpoint that failed has left, the marker first: what
-// it cannot remove opens as no engine's.
-func (c *checkpoint) undo() error {
-	fsys := c.tree.counting
-	if c.marked {
-		err := fsys.Remove(filepath.Join(c.dir, engine.MarkerName))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := fsys.SyncDir(c.dir); err != nil {
-			return err
-		}
-	}
-	names, err := fsys.List(c.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, name := range names {
-		err = errors.Join(err, fsys.RemoveAll(filepath.Join(c.dir, name)))
-	}
-	return err
+	return c.File(name, -1)
 }
