@@ -101,7 +101,7 @@ func (m *Map) findRun(n uint64) (first uint64, ok bool) {
 	for range min(max(searchWords, 4*span), words+span) {
 		used := m.held[w] | m.fixed[w]
 		if w == words-1 {
-			used |= ^uint64(0) << ((m.end-1)&63) << 1
+			used |= ^uint64(0) << ((m.end - 1) & 63) << 1
 		}
 		if at := uint64(bits.TrailingZeros64(used)); run+at >= n {
 			first = w<<6 - run
