@@ -32,11 +32,15 @@ func (m *Map) Take(dst []uint64, n int) []uint64 {
 // TakeRun takes n slots in a row and returns the first; all are held from now
 // on. They lie below End if a bounded search finds such a row, else at the end
 // of the file if less than an eighth of it is free, or fewer than n slots. If
-// not, or if n is not positive, ok is false and nothing is taken:
-// ask for fewer, or [Map.Take] what there is.
+// not, or if n is not positive, ok is false and nothing is taken: ask for fewer,
+// or [Map.Take] what there is. A run of one is the lowest free slot.
 func (m *Map) TakeRun(n int) (first uint64, ok bool) {
 	if n <= 0 {
 		return 0, false
+	}
+	if n == 1 {
+		var one [1]uint64
+		return m.Take(one[:0], 1)[0], true
 	}
 	free := m.end - m.usedN
 	if free >= uint64(n) {
@@ -103,21 +107,22 @@ func (m *Map) findRun(n uint64) (first uint64, ok bool) {
 		if w == words-1 {
 			used |= ^uint64(0) << ((m.end - 1) & 63) << 1
 		}
-		if at := uint64(bits.TrailingZeros64(used)); run+at >= n {
-			first = w<<6 - run
-		} else if at, ok := gap(^used, n); ok {
-			first = w<<6 + at
-		} else {
-			if run += at; at < 64 {
-				run = uint64(bits.LeadingZeros64(used))
-			}
-			if w++; w == words {
-				w, run = 0, 0
-			}
-			continue
+		low := uint64(bits.TrailingZeros64(used))
+		if run+low >= n {
+			first, ok = w<<6-run, true
+		} else if at, found := gap(^used, n); found {
+			first, ok = w<<6+at, true
 		}
-		m.hand = (first + n) >> 6
-		return first, true
+		if ok {
+			m.hand = (first + n) >> 6
+			return first, true
+		}
+		if run += low; low < 64 {
+			run = uint64(bits.LeadingZeros64(used))
+		}
+		if w++; w == words {
+			w, run = 0, 0
+		}
 	}
 	m.hand = w - min(w, span)
 	return 0, false
