@@ -1,0 +1,125 @@
+package btree
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/kvbench/kvbench/btree/page"
+	"github.com/kvbench/kvbench/btree/space"
+)
+
+// counters count what callers ask for and what that takes. What every call
+// counts is in stripes, that goroutines which run at the same time mostly do
+// not share, so that processors do not wait for each other's cache lines.
+type counters struct {
+	stripes []counted
+
+	splits, merges, freed atomic.Uint64 // pages
+
+	// cleaned counts frames that stopped being dirty or old; running is a
+	// gauge of background jobs.
+	cleaned atomic.Uint64
+	running atomic.Int64
+
+	// Gauges of the file, as the writer saw it last: see placed.
+	slots, freeSlots, fixedOnly atomic.Uint64
+	known                       atomic.Bool
+
+	// The most that was reported: a load is counted before the visit that it
+	// was for, and counters do not go down.
+	leafHits, innerHits atomic.Uint64
+}
+
+const countedStripes = 64
+
+// counted is a stripe: a pair of cache lines for reads, and one for the rest.
+type counted struct {
+	gets, bytesOut, leaves, inners, restarts, overflows atomic.Uint64
+	leafMisses, innerMisses                             atomic.Uint64
+	_                                                   [64]byte
+
+	puts, deletes, batches, scans, bytesIn, expired atomic.Uint64
+	_                                               [80]byte
+}
+
+func newCounters() counters { return counters{stripes: make([]counted, countedStripes)} }
+
+// stripe returns that of the caller's goroutine, which its stack tells apart.
+func (c *counters) stripe() *counted {
+	var here byte
+	return &c.stripes[stackHash(uintptr(unsafe.Pointer(&here)))%countedStripes]
+}
+
+// stackHash mixes the bits by which stacks differ: they are 2 KiB at least.
+func stackHash(p uintptr) uintptr { return p>>11 ^ p>>17 }
+
+// wrote counts the ops of a write, of so many bytes of keys and values.
+func (c *counted) wrote(puts, deletes, bytes int) {
+	if puts > 0 {
+		c.puts.Add(uint64(puts))
+	}
+	if deletes > 0 {
+		c.deletes.Add(uint64(deletes))
+	}
+	c.bytesIn.Add(uint64(bytes))
+}
+
+// visited counts a way from the root to a leaf: inner pages, and one leaf if
+// it got there.
+func (c *counted) visited(inners, leaves int) {
+	if inners > 0 {
+		c.inners.Add(uint64(inners))
+	}
+	if leaves > 0 {
+		c.leaves.Add(uint64(leaves))
+	}
+}
+
+// loaded counts a page that was brought into the pool.
+func (c *counted) loaded(kind page.Kind) {
+	if kind == page.Inner {
+		c.innerMisses.Add(1)
+	} else {
+		c.leafMisses.Add(1)
+	}
+}
+
+// accepted is how many bytes were written.
+func (c *counters) accepted() (n uint64) {
+	for i := range c.stripes {
+		n += c.stripes[i].bytesIn.Load()
+	}
+	return n
+}
+
+// placed notes how the slots of the file are used. The caller holds mu.
+func (c *counters) placed(s space.Stats) {
+	c.slots.Store(s.Slots)
+	c.freeSlots.Store(s.Free)
+	c.fixedOnly.Store(s.Slots - min(s.Slots, s.Held+s.Free))
+	c.known.Store(true)
+}
+
+// highWater raises a to n, and returns the higher of the two.
+func highWater(a *atomic.Uint64, n uint64) uint64 {
+	for {
+		old := a.Load()
+		if n <= old {
+			return old
+		}
+		if a.CompareAndSwap(old, n) {
+			return n
+		}
+	}
+}
+
+// countFailure counts what should not happen.
+func (t *tree) countFailure(err error) {
+	var call *fs.PathError
+	if errors.As(err, &call) && strings.Contains(call.Op, "sync") {
+		t.syncErrors.Add(1)
+	}
+}
