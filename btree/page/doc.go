@@ -1,0 +1,2 @@
+// Package page is the bytes of the B+tree's pages.
+package page
