@@ -163,6 +163,12 @@ type CacheMetrics struct {
 	Inserts   Count `json:"inserts"`
 	Evictions Count `json:"evictions"`
 	Bytes     Count `json:"bytes" kind:"gauge"` // gauge
+
+	// Hits and Misses of an engine whose cache holds a tree, by kind of page.
+	LeafHits    Count `json:"leaf_hits"` // leaves, and what hangs from them
+	LeafMisses  Count `json:"leaf_misses"`
+	InnerHits   Count `json:"inner_hits"`
+	InnerMisses Count `json:"inner_misses"`
 }
 
 // MemoryMetrics are gauges by kind; Off is what lies outside the Go heap.
@@ -182,6 +188,7 @@ type StallMetrics struct {
 	Debt       Count `json:"debt_ns"`
 	DirtyCache Count `json:"dirty_cache_ns"`
 	LogSpace   Count `json:"log_space_ns"`
+	Longest    Count `json:"longest_ns" kind:"gauge"` // gauge: longest wait of one write since Open
 }
 
 // HealthMetrics count what should not happen.
