@@ -40,17 +40,27 @@
 // # Lowest or in a row
 //
 // Take hands out the lowest free slots: what is behind moves forward with every
-// write, and the file ends where its pages do. But after a while free slots lie
-// scattered, and 64 pages make nearly 64 writes. TakeRun hands out slots in a
-// row, so that they make one. It looks for a row below End, going round the file
-// like the hand of a clock and not further than 64 Ki slots at a time: a search
-// costs some microseconds at worst, and where there is no row, the next begins
-// where this one ended. It makes the file longer only while less than an eighth
-// of it is free. Without that bound a file with half of its slots free, none of
-// them in a row, would grow with every checkpoint; with it, TakeRun says no and
-// the caller takes what there is with Take.
+// write, and the file ends where its pages do. TakeRun hands out slots in a row,
+// to be written with one call. It looks for a row below End, going round the
+// file like the hand of a clock and not further than 64 Ki slots at a time: a
+// search costs some microseconds at worst, and where there is no row, the next
+// begins where this one ended. If free slots are there but no row, it says no,
+// unless SetSpare lets the file grow. Without any bound on that, a file with
+// half of its slots free, none of them in a row, would grow with every
+// checkpoint.
 //
-// So a checkpointer asks for a row of what it would write at once, then for a
-// shorter one, and then calls Take; pages that move so that the file can shrink
-// always go to where Take says.
+// What a row is worth: BenchmarkCheckpoint writes 1/16 of all pages at each of
+// many checkpoints, in batches of 64, asking for a row of 64, 32, ... 8 before
+// it takes one by one. In writes per page, and length of the file per page:
+//
+//	changed pages           Take         spare 1/8    spare 1/3
+//	at random               0.94  1.06   0.84  1.21   0.60  1.59
+//	80 % among 5 %          0.94  1.06   0.87  1.21   0.72  1.59
+//	one after the other     0.02  1.06   0.02  1.06   0.02  1.06
+//
+// Pages that are changed at random die at random, so few rows come free,
+// whoever took rows before; pages that are changed together lie together, and
+// lie so again with Take alone. A tenth fewer writes for a file that is a
+// seventh longer: hence Take is what a checkpointer begins with, and the spare
+// share is for those who want to measure.
 package space

@@ -11,8 +11,8 @@ func (m *Map) End() uint64 { return m.end }
 // that the next checkpoint writes out of place. Below target there is a free
 // slot for each that is used at target or behind. It is worth it if the file
 // gets shorter by more than that slack: a file whose length wavers by less than
-// a checkpoint is left alone. With a slackShare below 1/14 it takes back what
-// TakeRun has the file grow by.
+// a checkpoint is left alone. With a slackShare of less than about half of what
+// SetSpare says, it takes back what TakeRun has the file grow by.
 //
 // Fixed slots count as used even if nothing holds them: what the last deletes
 // left counts from the next checkpoint on.

@@ -42,6 +42,7 @@ type Map struct {
 	fixedN   uint64
 	usedN    uint64 // held or fixed
 	hand     uint64 // word at which TakeRun goes on
+	spare    float64
 	defects  uint64
 }
 

@@ -82,6 +82,7 @@ func TestAMapDoesWhatItsModelDoes(t *testing.T) {
 		o := &model{held: map[uint64]bool{}, fixed: map[uint64]bool{}}
 		o.reserved = rapid.SampledFrom([]uint64{0, 1, 2, 64, 70}).Draw(t, "reserved")
 		m := New(o.reserved)
+		m.SetSpare(rapid.SampledFrom([]float64{0, 0.125, 0.5, 1}).Draw(t, "spare"))
 		most := rapid.SampledFrom([]uint64{80, 300, 9000}).Draw(t, "most")
 		slot := rapid.Uint64Range(0, most)
 		refused := func(err, want error) {
@@ -170,8 +171,10 @@ func (o *model) takeRun(t *rapid.T, m *Map, n int) {
 		return
 	}
 	rows := o.rows(uint64(n))
-	grows := before.Free <= before.Slots/growShare || before.Free < uint64(n)
+	grows := float64(before.Free) <= m.spare*float64(before.Slots) || before.Free < uint64(n) || n == 1
 	switch {
+	case n == 1 && len(rows) > 0 && first != rows[0]:
+		t.Fatalf("a run of one is at %d, not the lowest, %d", first, rows[0])
 	case ok != (len(rows) > 0 || grows):
 		t.Fatalf("run of %d: %v; %d rows, %+v", n, ok, len(rows), before)
 	case !ok:
@@ -267,7 +270,27 @@ func TestASlotIsTakenAgainOnlyWhenNeitherHeldNorFixed(t *testing.T) {
 	}
 }
 
-func TestAFileOfScatteredSlotsDoesNotGrowForRuns(t *testing.T) {
+func TestAFileGrowsForRunsNoFurtherThanItMay(t *testing.T) {
+	for _, spare := range []float64{0, 0.25, 0.5} {
+		m := New(0)
+		m.SetSpare(spare)
+		for _, s := range m.Take(nil, 3000) {
+			if s%3 == 0 {
+				must(t, m.Drop(s))
+			}
+		}
+		first, ok := m.TakeRun(16)
+		if grows := spare > 1.0/3; ok != grows || ok && first != 3000 {
+			t.Errorf("a third is free, spare %v: a run at %d, %v", spare, first, ok)
+		}
+		// Without 1001 slots that are free it must grow.
+		if first, ok := m.TakeRun(1001); !ok || first != m.End()-1001 {
+			t.Errorf("spare %v: a run of more than is free at %d, %v", spare, first, ok)
+		}
+	}
+}
+
+func TestRunsAreFoundAmongScatteredSlots(t *testing.T) {
 	m := New(1)
 	slots := m.Take(nil, 200_000)
 	for _, s := range slots {
@@ -310,15 +333,7 @@ func TestRowsAcrossTheEndsOfSearchesAreFound(t *testing.T) {
 		for _, at := range []uint64{searchWords*64 - n/2, searchWords * 64, searchWords*64 + 1} {
 			t.Run(fmt.Sprint(n, " at ", at), func(t *testing.T) {
 				m := New(1)
-				slots := m.Take(nil, 300_000)
-				if n < 60_000 { // enough that are free for it not to grow
-					for _, s := range slots[200_000:] {
-						if s%2 == 0 && n > 1 {
-							must(t, m.Drop(s))
-						}
-					}
-				}
-				at := max(at, 1)
+				m.Take(nil, 300_000)
 				for s := at; s < at+n; s++ {
 					must(t, m.Drop(s))
 				}

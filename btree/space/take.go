@@ -2,13 +2,8 @@ package space
 
 import "math/bits"
 
-const (
-	// searchWords bounds what one TakeRun looks at: 64 Ki slots.
-	searchWords = 1024
-
-	// A file of which 1/growShare is free does not grow for a run.
-	growShare = 8
-)
+// searchWords bounds what one TakeRun looks at: 64 Ki slots.
+const searchWords = 1024
 
 // Take appends n slots to dst, which are held from now on: the lowest that are
 // free, ascending. What lacks the file grows by.
@@ -29,11 +24,15 @@ func (m *Map) Take(dst []uint64, n int) []uint64 {
 	return dst
 }
 
+// SetSpare lets TakeRun make the file longer while no more than this share of
+// it, 0 to 1, is free. It is 0 in a new map.
+func (m *Map) SetSpare(share float64) { m.spare = share }
+
 // TakeRun takes n slots in a row and returns the first; all are held from now
 // on. They lie below End if a bounded search finds such a row, else at the end
-// of the file if less than an eighth of it is free, or fewer than n slots. If
-// not, or if n is not positive, ok is false and nothing is taken: ask for fewer,
-// or [Map.Take] what there is. A run of one is the lowest free slot.
+// of the file if fewer than n slots are free or SetSpare allows it. If not, or
+// if n is not positive, ok is false and nothing is taken: ask for fewer, or
+// [Map.Take] what there is. A run of one is the lowest free slot.
 func (m *Map) TakeRun(n int) (first uint64, ok bool) {
 	if n <= 0 {
 		return 0, false
@@ -42,14 +41,13 @@ func (m *Map) TakeRun(n int) (first uint64, ok bool) {
 		var one [1]uint64
 		return m.Take(one[:0], 1)[0], true
 	}
-	free := m.end - m.usedN
-	if free >= uint64(n) {
+	if free := m.end - m.usedN; free >= uint64(n) {
 		first, ok = m.findRun(uint64(n))
-	}
-	if !ok {
-		if free > m.end/growShare && free >= uint64(n) {
+		if !ok && float64(free) > m.spare*float64(m.end) {
 			return 0, false
 		}
+	}
+	if !ok {
 		first = m.end
 	}
 	last := first + uint64(n) - 1
