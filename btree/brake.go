@@ -148,5 +148,6 @@ func (b *brake) metrics(m *engine.Metrics) {
 	m.Stall = engine.StallMetrics{
 		Stalls: engine.Known(b.stalls.Load()), Time: engine.Known(dirty + log),
 		DirtyCache: engine.Known(dirty), LogSpace: engine.Known(log),
+		Longest: engine.Known(uint64(b.longest.Load())),
 	}
 }

@@ -67,7 +67,9 @@ func (t *tree) readMetrics(m *engine.Metrics) {
 	innerHits := highWater(&t.counts.innerHits, inners-min(inners, innerMisses))
 	m.Cache = engine.CacheMetrics{
 		Hits: engine.Known(leafHits + innerHits), Misses: engine.Known(leafMisses + innerMisses),
-		Inserts: engine.Known(leafMisses + innerMisses),
+		Inserts:  engine.Known(leafMisses + innerMisses),
+		LeafHits: engine.Known(leafHits), LeafMisses: engine.Known(leafMisses),
+		InnerHits: engine.Known(innerHits), InnerMisses: engine.Known(innerMisses),
 	}
 }
 
@@ -88,12 +90,13 @@ func (t *tree) logMetrics(m *engine.Metrics) {
 // pinned.
 func (t *tree) poolMetrics(m *engine.Metrics) {
 	c, bytes := t.pool.Counts(), uint64(t.settings.PageBytes)
+	pool := t.pool.Stats()
 	t.workMetrics(m, c.Dirty)
-	m.Cache.Evictions = engine.Known(t.pool.Stats().Evictions)
+	m.Cache.Evictions = engine.Known(uint64(pool.Evictions))
 	m.Cache.Bytes = engine.Known(uint64(c.Frames-c.Free) * bytes)
 	index := uint64(t.pages.Bytes())
 	m.Memory.Index = engine.Known(index)
-	m.Memory.Off = engine.Known(index + uint64(t.pool.Bytes()))
+	m.Memory.Off = engine.Known(index + uint64(pool.MappedBytes))
 }
 
 // workMetrics are what writes caused later.
@@ -126,6 +129,6 @@ func (t *tree) spaceMetrics(m *engine.Metrics) {
 	}
 	m.Space.DiskBytes = engine.Known(disk)
 	m.Space.GarbageBytes = engine.Known(t.counts.freeSlots.Load() * bytes)
-	m.Space.PinnedBytes = engine.Known(uint64(t.old.Bytes()))
+	m.Space.PinnedBytes = engine.Known(uint64(t.old.Len()) * bytes)
 	m.Space.Files = engine.Known(files)
 }

@@ -147,7 +147,7 @@ func (o *Options) Wait(p Progress, bytes int64) time.Duration {
 		return 0
 	}
 	share := float64(p.Written+bytes) / float64(p.Total)
-	until := time.Duration(share * float64(o.longest()))
+	until := time.Duration(math.Ceil(share * float64(o.longest())))
 	return max(until-p.Elapsed, time.Millisecond)
 }
 

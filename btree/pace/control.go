@@ -46,7 +46,8 @@ type Limits struct {
 	// Quantum is the least that Admit asks to sleep. Default: 1 ms.
 	Quantum time.Duration
 	// MaxDelay is the most. A write that is worth more than that is let off
-	// the rest. Default: 100 ms.
+	// the rest. It should be long enough for one turn of all writers at
+	// MinRate. Default: 500 ms.
 	MaxDelay time.Duration
 }
 
@@ -65,7 +66,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.MinRate, 1<<20)
 	def(&l.Window, 2*time.Second)
 	def(&l.Quantum, time.Millisecond)
-	def(&l.MaxDelay, 100*time.Millisecond)
+	def(&l.MaxDelay, 500*time.Millisecond)
 	return l
 }
 
