@@ -15,8 +15,7 @@ import (
 // knows that there was a checkpoint takes it for the damage that it is.
 var ErrUnborn = errors.New("file was never finished")
 
-// firstGeneration is what Create writes. The one after is the same but for
-// that.
+// firstGeneration is what Create writes.
 const firstGeneration = 1
 
 // Create makes a file with one page, the root, whose memory it seals. Of sb it
@@ -43,9 +42,9 @@ func Create(fsys vfs.FS, path string, sb Superblock, root []byte) error {
 	return nil
 }
 
-// fill writes pages, the first superblock and the second, one after another:
-// while block 0 is zero no superblock can have been durable but that in
-// block 1, and if that one is not whole, then none was.
+// fill writes pages, the superblock, which is in block 1, and its copy, one
+// after another. So while block 0 is zero no superblock was durable but that in
+// block 1; and if that one is not whole, none was.
 func fill(f vfs.File, sb Superblock, root []byte) error {
 	first := Reserved(sb.PageBytes)
 	pages := make([]byte, 3*sb.PageBytes)
@@ -63,20 +62,20 @@ func fill(f vfs.File, sb Superblock, root []byte) error {
 	EncodeMap(mapPage, 0, only(rootRef))
 	EncodeDirectory(directory, 0, only(Seal(mapPage, first+1)))
 	sb.Directories = []Ref{Seal(directory, first+2)}
-	sb.Pages, sb.Slots = 1, first+3
-
-	if _, err := f.WriteAt(pages, int64(first)*int64(sb.PageBytes)); err != nil {
+	sb.Generation, sb.Pages, sb.Slots = firstGeneration, 1, first+3
+	b, err := sb.encode()
+	if err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	for sb.Generation = firstGeneration; sb.Generation <= firstGeneration+1; sb.Generation++ {
-		b, err := sb.encode()
-		if err != nil {
-			return err
-		}
-		if _, err := f.WriteAt(b[:], blockAt(sb.Generation)); err != nil {
+	for _, w := range []struct {
+		off int64
+		p   []byte
+	}{
+		{int64(first) * int64(sb.PageBytes), pages},
+		{blockAt(firstGeneration), b[:]},
+		{blockAt(firstGeneration + 1), b[:]},
+	} {
+		if _, err := f.WriteAt(w.p, w.off); err != nil {
 			return err
 		}
 		if err := f.Sync(); err != nil {
@@ -86,5 +85,6 @@ func fill(f vfs.File, sb Superblock, root []byte) error {
 	return nil
 }
 
-// blockAt is the offset of the superblock of a generation.
+// blockAt is where the superblock of a generation is written first; that of the
+// next is where its copy goes.
 func blockAt(generation uint64) int64 { return int64(generation%2) * blockBytes }

@@ -24,7 +24,7 @@
 // Nothing is written over that the newest superblock leads to. So no write is
 // torn that matters, and a crash leaves one checkpoint or the next: pages are
 // written to free slots, Sync, and Commit writes the superblock that counts
-// less. Which slots are free is the caller's to know.
+// less. Which slots are free is the caller's to know. superblock.go has the rest.
 //
 // # Length
 //
@@ -41,8 +41,8 @@
 //
 // # Locks
 //
-// File.growing guards the length of the file and the list of what is mapped,
-// while it grows; readers load both atomically. File.syncing orders syncs and
-// guards the first failure of one. Neither is held while the other is taken,
-// but by Commit, which takes syncing first. The package starts no goroutine.
+// File.syncing orders syncs and guards the first failure of one. File.growing,
+// which is taken last, guards the length of the file and the list of what is
+// mapped while they change; readers load both atomically. The package starts no
+// goroutine.
 package store

@@ -35,16 +35,17 @@ type File struct {
 	growing sync.Mutex // guards changes of length and pieces
 	old     []*piece   // mapped pieces that longer ones have replaced
 
-	unsynced atomic.Bool // something was written since the last sync began
+	unsynced atomic.Bool // something may have been written since the last sync began
 
 	syncing    sync.Mutex
 	failure    error  // of the first sync or commit that failed; guarded by syncing
+	closed     bool   // so is this
 	generation uint64 // of the newest superblock; that is Commit's and Truncate's
 	needed     uint64 // its length in slots; so is that
+	lone       bool   // only the copy of that superblock is whole; and that
 }
 
-// ErrReadOnly is returned by writes to a file that was opened to read.
-var ErrReadOnly = errors.New("file of pages is open for reading only")
+var errReadOnly = fmt.Errorf("file of pages: %w", engine.ErrReadOnly)
 
 // PageBytes is the size of slots and pages.
 func (f *File) PageBytes() int { return f.pageBytes }
@@ -120,13 +121,13 @@ func (f *File) write(h vfs.File, slot uint64, pages []byte) error {
 	n := uint64(len(pages) / f.pageBytes)
 	switch {
 	case f.readOnly:
-		return ErrReadOnly
+		return errReadOnly
 	case len(pages) == 0 || len(pages)%f.pageBytes != 0:
 		return fmt.Errorf("write %d bytes, want pages of %d", len(pages), f.pageBytes)
 	case slot < Reserved(f.pageBytes):
 		return fmt.Errorf("write to slot %d, where superblocks are", slot)
 	}
-	f.unsynced.Store(true)
+	defer f.unsynced.Store(true) // after the write: a sync may come between
 	if err := f.reserve(slot + n); err != nil {
 		return fmt.Errorf("write slots %d to %d: %w", slot, slot+n-1, err)
 	}
@@ -151,7 +152,7 @@ func (f *File) writeAt(h vfs.File, p []byte, off int64) error {
 // only opening the file again tells what is there.
 func (f *File) Sync() error {
 	if f.readOnly {
-		return ErrReadOnly
+		return errReadOnly
 	}
 	f.syncing.Lock()
 	defer f.syncing.Unlock()
@@ -179,7 +180,7 @@ func (f *File) sync(h vfs.File) error {
 // then; Sync and Commit return that failure for ever.
 func (f *File) Commit(sb Superblock) error {
 	if f.readOnly {
-		return ErrReadOnly
+		return errReadOnly
 	}
 	f.syncing.Lock()
 	defer f.syncing.Unlock()
@@ -199,15 +200,46 @@ func (f *File) Commit(sb Superblock) error {
 			return err
 		}
 	}
-	if err := f.writeAt(f.meta, b[:], blockAt(sb.Generation)); err != nil {
-		f.failure = fmt.Errorf("write the superblock of generation %d: %w", sb.Generation, err)
-		return f.failure
+	if err := f.heal(); err != nil {
+		return err
+	}
+	if err := f.writeBlock(b, sb.Generation, sb.Generation); err != nil {
+		return err
 	}
 	if err := f.sync(f.meta); err != nil {
 		return err
 	}
 	f.generation, f.needed = sb.Generation, sb.Slots
-	return nil
+	f.unsynced.Store(true)
+	return f.writeBlock(b, sb.Generation, sb.Generation+1)
+}
+
+// heal writes the newest superblock where it should be too, if only its copy is
+// whole, for that is about to be written over.
+func (f *File) heal() error {
+	if !f.lone {
+		return nil
+	}
+	b := (*superblock)(vfs.AlignedBuffer(blockBytes))
+	if _, err := f.meta.ReadAt(b[:], blockAt(f.generation+1)); err != nil {
+		return fmt.Errorf("read the superblock of generation %d: %w", f.generation, err)
+	}
+	if sb, err := b.decode(); err != nil || sb.Generation != f.generation {
+		return engine.Corrupt(f.path, blockAt(f.generation+1), "superblock has changed", err)
+	}
+	if err := f.writeBlock(b, f.generation, f.generation); err != nil {
+		return err
+	}
+	f.lone = false
+	return f.sync(f.meta)
+}
+
+// writeBlock writes a superblock where that of generation at goes first.
+func (f *File) writeBlock(b *superblock, generation, at uint64) error {
+	if err := f.writeAt(f.meta, b[:], blockAt(at)); err != nil {
+		f.failure = fmt.Errorf("write the superblock of generation %d: %w", generation, err)
+	}
+	return f.failure
 }
 
 // Truncate cuts the file off behind so many slots, if it is longer, and not
@@ -216,7 +248,7 @@ func (f *File) Commit(sb Superblock) error {
 func (f *File) Truncate(slots uint64) error {
 	switch {
 	case f.readOnly:
-		return ErrReadOnly
+		return errReadOnly
 	case slots < f.needed:
 		return fmt.Errorf("truncate the file of pages to %d slots, the checkpoint has %d", slots, f.needed)
 	}
@@ -232,16 +264,23 @@ func (f *File) Truncate(slots uint64) error {
 	return nil
 }
 
-// Close closes the file and ends all views. A second call does nothing.
+// Close makes durable what was written, closes the file and ends all views. A
+// second call does nothing.
 func (f *File) Close() error {
-	f.growing.Lock()
-	defer f.growing.Unlock()
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
 	var err error
-	for _, h := range []*vfs.File{&f.reads, &f.meta, &f.pages} {
-		if *h != nil {
-			err = errors.Join(err, (*h).Close())
+	if f.unsynced.Load() && f.failure == nil {
+		err = f.sync(f.meta)
+	}
+	for _, h := range []vfs.File{f.reads, f.meta, f.pages} {
+		if h != nil {
+			err = errors.Join(err, h.Close())
 		}
-		*h = nil
 	}
 	return errors.Join(err, f.unmap())
 }

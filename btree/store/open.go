@@ -23,11 +23,11 @@ type Options struct {
 	ReadOnly  bool
 }
 
-// Open opens a file and returns the superblock that counts: the newer of two
-// that follow each other, or else the one that is whole (or the newer), with
-// Fallback set. Both are damaged: engine.ErrCorrupt, also where the file is
-// shorter than the superblock says. ErrUnborn is wrapped as well if Create
-// never finished.
+// Open opens a file and returns the superblock that counts: the newest that is
+// whole. See Superblock.Damage for the other. It is engine.ErrCorrupt if none
+// is, or the file is shorter than the superblock says; ErrUnborn is wrapped as
+// well where Create never finished. What a killed process had not synced yet,
+// Open does, unless it is for reading only.
 func Open(fsys vfs.FS, path string, o Options) (*File, Superblock, error) {
 	f := &File{path: path, readOnly: o.ReadOnly}
 	if err := f.openHandles(fsys, o); err != nil {
@@ -109,6 +109,9 @@ func (f *File) begin(o Options) (Superblock, error) {
 			return sb, fmt.Errorf("open the file of pages: %w", err)
 		}
 	}
+	if !f.readOnly {
+		return sb, f.sync(f.meta)
+	}
 	return sb, nil
 }
 
@@ -126,7 +129,7 @@ func (f *File) superblock() (Superblock, error) {
 			damage[i] = errors.New("the file ends before the superblock does")
 			continue
 		}
-		found[i], damage[i] = (*superblock)(p[i*blockBytes:]).decode(uint64(i))
+		found[i], damage[i] = (*superblock)(p[i*blockBytes:]).decode()
 	}
 	if damage[0] != nil && damage[1] != nil {
 		detail, cause := "both superblocks are damaged", errors.Join(damage[:]...)
@@ -135,18 +138,29 @@ func (f *File) superblock() (Superblock, error) {
 		}
 		return Superblock{}, engine.Corrupt(f.path, 0, detail, cause)
 	}
+	return f.choose(&found, &damage), nil
+}
+
+// choose takes the newest superblock that is whole; one is.
+func (f *File) choose(found *[2]Superblock, damage *[2]error) Superblock {
 	newer := 0
 	if damage[0] != nil || damage[1] == nil && found[1].Generation > found[0].Generation {
 		newer = 1
 	}
-	sb, other := found[newer], 1-newer
+	sb, other := &found[newer], 1-newer
 	why := damage[other]
-	if why == nil && found[other].Generation+1 != sb.Generation {
-		why = fmt.Errorf("generation is %d, want %d", found[other].Generation, sb.Generation-1)
+	first := blockAt(sb.Generation) == int64(newer)*blockBytes
+	switch old := found[other].Generation; {
+	case why != nil:
+		// The next generation would have gone to the other block, if this is
+		// not a copy. If it is, it was the last that was begun.
+		sb.Fallback = first
+	case old == sb.Generation || first && old+1 == sb.Generation:
+		return *sb
+	default:
+		why = fmt.Errorf("generation is %d, the other block has %d", old, sb.Generation)
 	}
-	if why != nil {
-		sb.Fallback = true
-		sb.Damage = engine.Corrupt(f.path, int64(other)*blockBytes, "superblock does not count", why)
-	}
-	return sb, nil
+	f.lone = !first
+	sb.Damage = engine.Corrupt(f.path, int64(other)*blockBytes, "superblock is damaged", why)
+	return *sb
 }

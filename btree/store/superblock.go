@@ -37,10 +37,13 @@ import (
 // page's checksum, so that a write that was lost, or went elsewhere, is
 // noticed by whoever follows the ref.
 //
-// Generation g is in block g%2, of two: block 0 at offset 0, block 1 at 4096.
-// It is written once all that it refers to is durable, over the one before the
-// last, whose pages nobody needs any more. So a crash leaves the last one
-// whole, and maybe the next, torn or not.
+// There are two blocks: block 0 at offset 0, block 1 at 4096. Generation g is
+// written to block g%2 once all that it refers to is durable. Once it is
+// durable itself it is written to the other block as well, which nobody waits
+// for, except Close. So while a block is written, the other one is durable and
+// the newest; a crash leaves the last generation, and maybe the next, torn or
+// not. And where nothing tore, damage of a block loses nothing: the other is
+// the same, or it is the copy that came later.
 //
 // A format change is a new version and a new golden file.
 const (
@@ -82,12 +85,15 @@ type Superblock struct {
 	Slots       uint64 // length of the file; all refs are below
 	Directories []Ref  // of directory pages, in order
 
-	// Fallback says that Open found this generation alone: the other block
-	// is not its predecessor, for the reason that Damage gives. Either a crash
-	// tore the commit of the next generation, or the block was damaged later;
-	// then what the log or the pages say may be newer. Not stored.
-	Fallback bool
+	// Damage is what is wrong with the block that Open did not take, if
+	// anything is. Fallback says that it may have been a newer generation.
+	// Most likely a crash tore it before Commit returned, or it is a copy; but
+	// if it was damaged after Commit had returned, and power failed before the
+	// copy was written back, then this generation is too old, and some of its
+	// slots may have been used again. Who knows from elsewhere what was
+	// committed should compare. Neither is stored.
 	Damage   error
+	Fallback bool
 }
 
 type superblock [blockBytes]byte
@@ -156,8 +162,7 @@ func (sb *Superblock) encode() (*superblock, error) {
 	return b, nil
 }
 
-// decode reads block number at, 0 or 1.
-func (b *superblock) decode(at uint64) (Superblock, error) {
+func (b *superblock) decode() (Superblock, error) {
 	switch {
 	case !bytes.Equal(b.magic(), magic[:]):
 		return Superblock{}, fmt.Errorf("magic is %q, want %q", b.magic(), magic)
@@ -171,8 +176,6 @@ func (b *superblock) decode(at uint64) (Superblock, error) {
 		return Superblock{}, fmt.Errorf("%d directory pages, want at most %d", b.directories(), maxRefs)
 	case !b.reserved():
 		return Superblock{}, errors.New("bytes are set that have no meaning")
-	case b.generation()%2 != at:
-		return Superblock{}, fmt.Errorf("generation %d is in block %d", b.generation(), at)
 	}
 	sb := Superblock{
 		Generation: b.generation(), PageBytes: int(b.pageBytes()),

@@ -79,7 +79,7 @@ func (f *File) VerifyView(id page.ID, e Ref) (p []byte, ok bool, err error) {
 // view returns a page, its piece and its number there.
 func (f *File) view(e Ref) (p []byte, x *piece, at uint64, ok bool) {
 	pieces := f.pieces.Load()
-	if pieces == nil || e.Resident() || e.Slot() >= f.length.Load() {
+	if pieces == nil || e.Resident() || e.Slot() < Reserved(f.pageBytes) || e.Slot() >= f.length.Load() {
 		return nil, nil, 0, false
 	}
 	off := uint64(f.offset(e.Slot()))
@@ -178,6 +178,8 @@ func (f *File) mapTo(size uint64) error {
 
 // unmap ends all views.
 func (f *File) unmap() (err error) {
+	f.growing.Lock()
+	defer f.growing.Unlock()
 	if pieces := f.pieces.Swap(nil); pieces != nil {
 		f.old = append(f.old, *pieces...)
 	}
