@@ -100,7 +100,7 @@ func (l *plan) fit(s *scratch, pageBytes int) bool {
 // extra is for how many more entries there should be room, if so many bytes
 // are free: as many as fit, if their cells are like those that are there.
 func (l *plan) extra(free, cells int) int {
-	average := 2 * cellBytes(l.kind)
+	average := 10 * cellBytes(l.kind)
 	if n := l.count + l.entries; n > 0 {
 		average = max((cells+l.spare)/n, cellBytes(l.kind))
 	}

@@ -2,49 +2,113 @@ package page
 
 // SplitPoint returns where to split a page, so that an entry of so many bytes
 // fits, as the i-th, into the half where it belongs: key and payload of a leaf,
-// a separator of an inner page. There are at least 2 entries, 3 in an inner
-// page. Both halves are about equally full, or, if appending, the left one is
-// full to a share of fill.
+// a separator of an inner page. Entry i may as well be one that grows to so
+// many. There are at least 2 entries, in an inner page 3, which is so where
+// there is no room.
+//
+// Both halves get about the same, and the separator is a short one. If the
+// entry is the last and appending says that more will follow, the left half
+// stays full to a share of fill.
 func SplitPoint(p []byte, i, need int, fill float64, appending bool) int {
-	var a areas
-	if !a.parse(p) || a.count < 2 {
-		return a.count / 2
+	s := halves{i: i, need: need}
+	if !s.parse(p) || s.count < 2 {
+		return Count(p) / 2
 	}
-	last := a.count - 1 // the highest answer
-	if a.kind == Inner && last > 1 {
-		last--
+	s.need += s.cell + entryBytes(s.kind)
+	s.last = s.count - 1
+	if s.kind == Inner && s.last > 1 {
+		s.last--
 	}
-	need += a.cell + entryBytes(a.kind)
-	all := a.used(p) - arraysAt(a.strip) - firstBytes(a.kind)
-	target := all
-	if appending {
-		target = int(fill * float64(len(p)))
+	for n := range s.count {
+		s.all += s.size(p, n)
 	}
-	left, best, at := 0, 1<<30, 1
-	for n := 1; n <= last; n++ {
-		left += a.size(p, n-1)
-		right := all - left
-		if a.kind == Inner {
-			right -= a.size(p, n)
+	if appending && i >= s.count {
+		return s.append(p, fill)
+	}
+	return s.balance(p)
+}
+
+// halves looks for a place to split a page. See the package comment, Room.
+type halves struct {
+	areas
+	i, need int
+	last    int // the highest place
+	all     int // what the entries take
+}
+
+// limit is what the entries of a half may take, whatever its fences are.
+func (s *halves) limit(p []byte) int {
+	return len(p) - 2*MaxKey(len(p)) - arraysAt(s.strip) - 3 - firstBytes(s.kind)
+}
+
+// append returns the lowest place from which on the left half is as full as it
+// may be, and the entry fits into the right one.
+func (s *halves) append(p []byte, fill float64) int {
+	fence, _, _, _ := Fences(p)
+	target := int(fill*float64(len(p))) - arraysAt(s.strip) - firstBytes(s.kind) - 2*len(fence)
+	left, limit := s.size(p, 0), s.limit(p)
+	for n := 1; n < s.last; n++ {
+		next := left + s.size(p, n)
+		if next > target && s.all-left+s.need <= limit {
+			return n
 		}
-		if appending && i == a.count {
-			if n == 1 || left <= target-arraysAt(a.strip) {
-				at = n
-			}
+		left = next
+	}
+	return s.last
+}
+
+// balance returns the place where the fuller half, with the entry, is least
+// full, or one close by that has a shorter separator.
+func (s *halves) balance(p []byte) int {
+	best, at := s.worst(p, 1, s.size(p, 0)), 1
+	left := s.size(p, 0)
+	for n := 2; n <= s.last; n++ {
+		left += s.size(p, n-1)
+		if w := s.worst(p, n, left); w < best {
+			best, at = w, n
+		}
+	}
+	bound := max(best, min(s.limit(p), best+len(p)/32))
+	short := 1 << 30
+	left = 0
+	for n := 1; n <= s.last; n++ {
+		left += s.size(p, n-1)
+		w := s.worst(p, n, left)
+		if w > bound {
 			continue
 		}
-		worst := max(left, right)
-		if i <= n {
-			worst = max(worst, left+need)
-		}
-		if i > n || i == n && a.kind == Leaf {
-			worst = max(worst, right+need)
-		}
-		if worst < best {
-			best, at = worst, n
+		if size := s.separator(p, n); size < short || size == short && w < best {
+			short, best, at = size, w, n
 		}
 	}
 	return at
+}
+
+// worst returns what the entries of the fuller half take, if n is the place,
+// before which entries take left. The entry may belong to either half.
+func (s *halves) worst(p []byte, n, left int) int {
+	right := s.all - left
+	if s.kind == Inner {
+		right -= s.size(p, n)
+	}
+	w := max(left, right)
+	if s.i <= n {
+		w = max(w, left+s.need)
+	}
+	if s.i > n || s.i == n && s.kind == Leaf {
+		w = max(w, right+s.need)
+	}
+	return w
+}
+
+// separator returns how long it would be, without what is stripped.
+func (s *halves) separator(p []byte, n int) int {
+	key, _ := s.key(p, n)
+	if s.kind == Inner {
+		return len(key)
+	}
+	before, _ := s.key(p, n-1)
+	return common(before, key) + 1
 }
 
 // size is what entry i takes.
