@@ -259,7 +259,7 @@ func (t *tree) admit(key, value []byte, d engine.Durability) (level engine.Durab
 // is and has survived what level says. While the log is being written and
 // synced for this request others are applied.
 func (t *tree) commit(r *request, kind uint8, record []byte, level engine.Durability) error {
-	if err := t.enter(r, kind, record); err != nil {
+	if err := t.place(r, kind, record); err != nil {
 		return err
 	}
 	if t.mu.TryLock() {
@@ -277,8 +277,8 @@ func (t *tree) commit(r *request, kind uint8, record []byte, level engine.Durabi
 	return err
 }
 
-// enter gives a request its place in the log and in the queue.
-func (t *tree) enter(r *request, kind uint8, record []byte) (err error) {
+// place gives a request its place in the log and in the queue.
+func (t *tree) place(r *request, kind uint8, record []byte) (err error) {
 	c := &t.commits
 	c.mu.Lock()
 	if c.ended {

@@ -41,7 +41,10 @@ type tree struct {
 	file   *store.File
 	log    *wal.Log // nil without one
 
+	frames   int          // that the pool has
 	onDisk   atomic.Int64 // pages that are not in the pool
+	large    atomic.Int64 // groups under way whose pages readers see as before
+	sparse   sparse
 	keys     atomic.Int64 // live; written under mu
 	requests sync.Pool    // of *request
 
@@ -60,6 +63,8 @@ type tree struct {
 	// dropped are slots that closed snapshots have left; who holds mu next
 	// takes them out of slots.
 	dropped droppedSlots
+
+	snapshots snapshots
 
 	work   work
 	brake  brake
@@ -155,9 +160,10 @@ func (t *tree) free() error {
 
 // droppedSlots are slots on their way back.
 type droppedSlots struct {
-	mu    sync.Mutex
-	slots []uint64
-	some  atomic.Bool
+	mu     sync.Mutex
+	slots  []uint64 // of versions that are gone
+	unseen []uint64 // those that no reader can be looking at any more
+	some   atomic.Bool
 }
 
 // dropSlots gives back slots that nobody needs any more. Any goroutine may.
@@ -179,10 +185,14 @@ func (t *tree) takeDropped() {
 		return
 	}
 	d.mu.Lock()
-	for _, s := range d.slots {
-		t.dropSlot(s)
-	}
-	d.slots = d.slots[:0]
+	slots, unseen := d.slots, d.unseen
+	d.slots, d.unseen = nil, nil
 	d.some.Store(false)
 	d.mu.Unlock()
+	for _, s := range slots {
+		t.dropSlot(s)
+	}
+	for _, s := range unseen {
+		t.release(s)
+	}
 }
