@@ -107,34 +107,33 @@ func (p *Pool) unlink(chosen []uint32, ask func(f, page uint32) bool) (gone int)
 	return len(left)
 }
 
-// walkFactor bounds DirtyVictims: it looks at so many frames for each it was
-// asked for, and at walkFloor at least.
+// walkFactor bounds DirtyVictims: in each queue it looks at so many frames for
+// each it was asked for, and at walkFloor at least.
 const walkFactor, walkFloor = 8, 256
 
 // DirtyVictims appends up to n dirty frames to dst, about in the order in which
 // the policy would let go of them: what should be cleaned so that Evict finds
-// something. It changes nothing and looks at a bounded number of frames.
+// something. First those that Evict passed by only because they were dirty,
+// then the oldest without hits, then the oldest. It changes nothing and looks
+// at a bounded number of frames.
 func (p *Pool) DirtyVictims(dst []uint32, n int) []uint32 {
 	p.ordering.Lock()
 	defer p.ordering.Unlock()
+	bound := max(walkFactor*n, walkFloor)
 	n += len(dst)
-	bound := max(walkFactor*(n-len(dst)), walkFloor)
-	for _, hot := range []bool{false, true} {
-		for _, id := range []queueID{held, probation, settled} {
-			if id == held && hot {
-				continue // all of it was taken already
+	var hot []uint32
+	for _, id := range []queueID{held, probation, settled} {
+		f := p.order.queues[id].tail
+		for looked := 0; f != none && looked < bound && len(dst) < n; looked++ {
+			switch {
+			case p.frames[f].State() != Dirty:
+			case id == held || !p.order.isHot(f):
+				dst = append(dst, f)
+			case len(hot) < n:
+				hot = append(hot, f)
 			}
-			looked := 0
-			for f := p.order.queues[id].tail; f != none && looked < bound && len(dst) < n; f = p.order.nodes[f].newer {
-				looked++
-				if p.frames[f].State() != Dirty {
-					continue
-				}
-				if id == held || hot == p.order.isHot(f) {
-					dst = append(dst, f)
-				}
-			}
+			f = p.order.nodes[f].newer
 		}
 	}
-	return dst
+	return append(dst, hot[:min(len(hot), n-len(dst))]...)
 }

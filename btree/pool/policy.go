@@ -168,15 +168,12 @@ func (o *order) cleaned(f uint32) {
 	o.pushOldest(f, from)
 }
 
-// replace puts f, which is in no queue, where old is.
+// replace puts f, which is in no queue, where old is, which is in one.
 func (o *order) replace(old, f uint32) {
 	d := o.nodes[old]
 	o.nodes[f] = d
 	o.frames[f].ref.Store(o.frames[old].ref.Load())
 	o.nodes[old].queue = nowhere
-	if d.queue == nowhere {
-		return
-	}
 	q := &o.queues[d.queue]
 	if d.newer != none {
 		o.nodes[d.newer].older = f

@@ -45,15 +45,18 @@ const (
 type Pool struct {
 	frames []Frame
 	chunks [][]byte // of page memory; nil until first used
-
-	pageBits  uint // log2 of PageBytes
-	chunkBits uint // log2 of frames per chunk
-	most      uint32
-	domain    *epoch.Domain
-	memory    offheap.Options
-	limit     int // Options.Frames
-	reserve   int // Options.Reserve
 	guards
+	pageBits  uint   // log2 of PageBytes
+	chunkBits uint   // log2 of frames per chunk
+	most      uint32 // hits that the policy counts
+
+	// Readers read what is above; what is below changes all the time.
+	_ [128]byte
+
+	domain  *epoch.Domain
+	memory  offheap.Options
+	limit   int // Options.Frames
+	reserve int // Options.Reserve
 
 	count [states]atomic.Int64 // frames by state
 	tally tally
