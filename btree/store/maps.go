@@ -135,7 +135,7 @@ var errBehind = errors.New("bytes are set behind the last entry")
 func decode(p []byte, k page.Kind, n int, want, slots uint64, each func(i int, e mapping.Entry) error) error {
 	switch {
 	case page.KindOf(p) != k:
-		return fmt.Errorf("kind of the page is %d, want %d", page.KindOf(p), k)
+		return fmt.Errorf("kind of the page is %v, want %v", page.KindOf(p), k)
 	case page.IDOf(p) != uint32(n)+1:
 		return fmt.Errorf("number of the page is %d, want %d", page.IDOf(p)-1, n)
 	}
