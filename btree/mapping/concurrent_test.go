@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -81,6 +82,32 @@ func TestEntriesAreReadAndSwappedWhileTheTableGrows(t *testing.T) {
 		}
 	}
 	t.Logf("%d swaps of %d pages", total, pages)
+}
+
+// Readers know an id only once it was taken, but a torn page may name any. Most
+// of these tables are read at the very moment at which they get their memory.
+func TestATableIsReadWhileItGetsItsFirstMemory(t *testing.T) {
+	for range 2000 {
+		table := New(offheap.Options{})
+		var group sync.WaitGroup
+		var ready atomic.Bool
+		group.Go(func() {
+			ready.Store(true)
+			for i := 0; table.Load(1) == 0; i++ {
+				if i%10_000 == 9999 {
+					runtime.Gosched()
+				}
+			}
+		})
+		for !ready.Load() {
+			runtime.Gosched()
+		}
+		table.Store(take(t, table), Resident(3))
+		group.Wait()
+		if err := table.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Two who move the same pages, each from where they believe them: of all who

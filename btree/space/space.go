@@ -221,7 +221,7 @@ func (m *Map) release(s uint64) {
 		return
 	}
 	// Words that are passed here were filled once since they were passed last,
-	// or never: what was taken pays. Reserved slots end the search.
+	// or never: what was taken pays. Reserved slots, which are held, end it.
 	for m.end > m.reserved {
 		w := (m.end - 1) >> 6
 		if used := m.held[w] | m.fixed[w]; used != 0 {
@@ -230,5 +230,4 @@ func (m *Map) release(s uint64) {
 		}
 		m.end = w << 6
 	}
-	m.end = m.reserved
 }

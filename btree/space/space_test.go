@@ -292,7 +292,7 @@ func TestAFileGrowsForRunsNoFurtherThanItMay(t *testing.T) {
 
 func TestRunsAreFoundAmongScatteredSlots(t *testing.T) {
 	m := New(1)
-	slots := m.Take(nil, 200_000)
+	slots := m.Take(nil, 200_010) // so that slots of the last word are behind the end
 	for _, s := range slots {
 		if s%2 == 0 {
 			if err := m.Drop(s); err != nil {
@@ -333,7 +333,7 @@ func TestRowsAcrossTheEndsOfSearchesAreFound(t *testing.T) {
 		for _, at := range []uint64{searchWords*64 - n/2, searchWords * 64, searchWords*64 + 1} {
 			t.Run(fmt.Sprint(n, " at ", at), func(t *testing.T) {
 				m := New(1)
-				m.Take(nil, 300_000)
+				m.Take(nil, 4*64*searchWords-1) // each round ends where it did
 				for s := at; s < at+n; s++ {
 					must(t, m.Drop(s))
 				}
@@ -347,6 +347,24 @@ func TestRowsAcrossTheEndsOfSearchesAreFound(t *testing.T) {
 				}
 				t.Fatal("not found")
 			})
+		}
+	}
+}
+
+func TestARowIsFoundWhereverTheSearchBegins(t *testing.T) {
+	const at, n = 100, 300
+	m := New(1)
+	m.Take(nil, 1000)
+	for s := uint64(at); s < at+n; s++ {
+		must(t, m.Drop(s))
+	}
+	for hand := range m.End()/64 + 2 {
+		m.hand = hand
+		if first, ok := m.TakeRun(n); !ok || first != at {
+			t.Fatalf("from word %d: at %d, %v", hand, first, ok)
+		}
+		for s := uint64(at); s < at+n; s++ {
+			must(t, m.Drop(s))
 		}
 	}
 }
