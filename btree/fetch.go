@@ -51,9 +51,6 @@ func (t *tree) fill(f uint32, id page.ID, e mapping.Entry) error {
 // unlink takes a clean page out of the mapping, for the pool's evictions.
 func (t *tree) unlink(f uint32, id uint32) bool {
 	home := mapping.Entry(t.pool.Frame(f).Home.Load())
-	// First, so that who has read the page and comes to a child only after it
-	// was brought back and changed elsewhere, notices.
-	t.pool.Supersede(f)
 	if home == 0 || !t.pages.CompareAndSwap(id, mapping.Resident(f), home) {
 		return false
 	}
@@ -96,7 +93,7 @@ func (t *tree) frame() (uint32, error) {
 
 // evictAndTake takes a free frame, and evicts ahead where few are left.
 func (t *tree) evictAndTake() (uint32, bool) {
-	if t.pool.Free() < t.spare() {
+	if t.pool.Counts().Free < t.spare() {
 		t.pool.Evict(evicted, t.unlink)
 		t.domain.Reclaim()
 	}
@@ -106,7 +103,7 @@ func (t *tree) evictAndTake() (uint32, bool) {
 // frameHeld is frame for the writer, who holds mu: where no page is clean it
 // cleans some itself. It unpins the writer meanwhile.
 func (t *tree) frameHeld() (uint32, error) {
-	if f, ok := t.pool.Take(); ok && t.pool.Free() >= t.spare()/2 {
+	if f, ok := t.pool.Take(); ok && t.pool.Counts().Free >= t.spare()/2 {
 		return f, nil
 	} else if ok {
 		t.pool.Give(f)

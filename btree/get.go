@@ -305,15 +305,3 @@ func (t *tree) coldOnPath(key []byte) (page.ID, mapping.Entry) {
 	}
 	return 0, 0
 }
-
-// got counts a lookup.
-func (c *counted) got(q *lookup, bytes int) {
-	c.gets.Add(1)
-	c.visited(int(q.inner), 1)
-	if bytes > 0 {
-		c.bytesOut.Add(uint64(bytes))
-	}
-	if q.restarts > 0 {
-		c.restarts.Add(uint64(q.restarts))
-	}
-}

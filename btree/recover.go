@@ -58,7 +58,7 @@ func (t *tree) begin() (err error) {
 func (t *tree) makePool(sb *store.Superblock) (err error) {
 	t.frames = t.settings.frames()
 	if t.readOnly {
-		bytes, err := t.logBytes()
+		bytes, err := t.logFileBytes()
 		if err != nil {
 			return err
 		}
@@ -74,8 +74,8 @@ func (t *tree) makePool(sb *store.Superblock) (err error) {
 	return err
 }
 
-// logBytes is how large the files of the log are.
-func (t *tree) logBytes() (n int64, err error) {
+// logFileBytes is how large the files of the log are.
+func (t *tree) logFileBytes() (n int64, err error) {
 	names, err := t.counting.List(t.home.Path(logDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil

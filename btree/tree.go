@@ -98,7 +98,7 @@ func openTree(dir string, s settings, env engine.Env) (t *tree, err error) {
 		settings: s, level: s.Durability, readOnly: s.ReadOnly, mapped: s.IO == ioMmap,
 		logging: s.Durability != engine.None && s.Mode == modeWAL && !s.ReadOnly,
 		domain:  epoch.NewDomain(),
-		old:     version.New(),
+		old:     new(version.Set),
 		counts:  newCounters(),
 		gen:     1,
 	}

@@ -104,7 +104,7 @@ func (t *tree) change(id page.ID) (uint32, error) {
 			return f, nil
 		}
 		fr := t.pool.Frame(f)
-		dirty := fr.State.Load() == uint32(pool.Dirty)
+		dirty := fr.State() == pool.Dirty
 		first := fr.Gen.Load() < t.gen
 		frozen := first && dirty && t.ckpt != nil
 		if t.clock.Needed(fr.Stamp.Load()) || frozen {
@@ -151,24 +151,27 @@ func (t *tree) clone(id page.ID, f uint32, frozen bool) (uint32, bool, error) {
 		return 0, false, err
 	}
 	// The writer may have been unpinned: f may be another page's by now.
-	if t.pages.Load(id) != mapping.Resident(f) || !t.pool.Freeze(f) {
+	if t.pages.Load(id) != mapping.Resident(f) {
 		t.pool.Give(nf)
 		return 0, false, nil
 	}
 	old, fr := t.pool.Frame(f), t.pool.Frame(nf)
-	home := mapping.Entry(old.Home.Load())
 	copy(t.pool.Page(nf), t.pool.Page(f))
 	fr.Page.Store(id)
 	fr.Stamp.Store(t.writer.stamp)
 	fr.Home.Store(0)
 	fr.Gen.Store(old.Gen.Load())
+	if !t.pool.Supplant(f, nf) { // it is being evicted
+		t.pool.Give(nf)
+		return 0, false, nil
+	}
+	t.lock(nf)
+	home := mapping.Entry(old.Home.Load()) // frameHeld may have cleaned it
 	t.touched(id, fr, home, home == 0)
 	t.old.Add(version.Version{
 		Page: id, Stamp: old.Stamp.Load(), Until: t.writer.stamp,
 		Frame: f, Home: home, Checkpoint: frozen && home == 0,
 	})
-	t.lock(nf)
-	t.pool.Admit(nf, pool.Dirty, page.KindOf(t.pool.Page(nf)) == page.Inner)
 	t.pages.Store(id, mapping.Resident(nf))
 	t.pool.Supersede(f)
 	return nf, true, nil
@@ -194,8 +197,8 @@ func (t *tree) create(inner bool, init func(p []byte, id page.ID)) (page.ID, uin
 	t.touched(id, fr, 0, false)
 	t.lock(f)
 	init(t.pool.Page(f), id)
-	t.pool.Admit(f, pool.Dirty, inner)
 	t.pages.Store(id, mapping.Resident(f))
+	t.pool.Admit(f, pool.Dirty, inner)
 	return id, f, nil
 }
 
@@ -209,9 +212,10 @@ func (t *tree) discard(id page.ID) error {
 		}
 		fr := t.pool.Frame(f)
 		home := mapping.Entry(fr.Home.Load())
-		dirty := fr.State.Load() == uint32(pool.Dirty)
+		dirty := fr.State() == pool.Dirty
 		frozen := fr.Gen.Load() < t.gen && dirty && t.ckpt != nil
 		needed := t.clock.Needed(fr.Stamp.Load()) || frozen
+		locked := t.isLocked(f) // and then not needed as it is
 		if !t.pool.Freeze(f) {
 			continue
 		}
@@ -229,7 +233,7 @@ func (t *tree) discard(id page.ID) error {
 			if home != 0 {
 				t.dropSlot(home.Slot())
 			}
-			w.retire(t, f)
+			w.retire(t, f, locked)
 		}
 		if w.last == id {
 			w.last = 0
@@ -261,7 +265,11 @@ func (t *tree) release(slot uint64) {
 	}
 }
 
-func (t *tree) isLocked(f uint32) bool { return t.pool.Version(f)&1 != 0 }
+// isLocked reports whether the writer has the frame locked. The version of one
+// that is being evicted is odd, too.
+func (t *tree) isLocked(f uint32) bool {
+	return t.pool.Version(f)&1 != 0 && t.pool.Frame(f).State() == pool.Dirty
+}
 
 func (t *tree) lock(f uint32) {
 	t.pool.Lock(f)
@@ -290,8 +298,8 @@ func (w *writer) unlock(t *tree) {
 }
 
 // retire gives back the frame of a page that was freed.
-func (w *writer) retire(t *tree, f uint32) {
-	if t.isLocked(f) {
+func (w *writer) retire(t *tree, f uint32, locked bool) {
+	if locked {
 		w.goneLocked = append(w.goneLocked, f)
 		return
 	}
