@@ -16,7 +16,7 @@ import (
 //
 // ReadPage, View and VerifyView are for any number of goroutines. WriteRun and
 // WriteMeta are as well, for slots that nobody else reads or writes, and beside
-// Sync. Commit and Truncate are for one goroutine at a time, while nobody
+// Sync. Commit, Heal and Truncate are for one goroutine at a time, while nobody
 // writes. Errors name the file and the place.
 type File struct {
 	path      string
@@ -37,12 +37,14 @@ type File struct {
 
 	unsynced atomic.Bool // something may have been written since the last sync began
 
-	syncing    sync.Mutex
-	failure    error  // of the first sync or commit that failed; guarded by syncing
-	closed     bool   // so is this
-	generation uint64 // of the newest superblock; that is Commit's and Truncate's
-	needed     uint64 // its length in slots; so is that
-	lone       bool   // only the copy of that superblock is whole; and that
+	syncing sync.Mutex
+	failure error // of the first sync or commit that failed; guarded by syncing
+	closed  bool  // so is this
+	// Of the newest superblock. They are Commit's, Heal's and Truncate's.
+	generation uint64
+	needed     uint64 // its length in slots
+	damaged    bool   // the other superblock is not whole, or wrong
+	lone       bool   // and this is the copy
 }
 
 var errReadOnly = fmt.Errorf("file of pages: %w", engine.ErrReadOnly)
@@ -200,8 +202,10 @@ func (f *File) Commit(sb Superblock) error {
 			return err
 		}
 	}
-	if err := f.heal(); err != nil {
-		return err
+	if f.lone {
+		if err := f.heal(); err != nil {
+			return err
+		}
 	}
 	if err := f.writeBlock(b, sb.Generation, sb.Generation); err != nil {
 		return err
@@ -210,27 +214,43 @@ func (f *File) Commit(sb Superblock) error {
 		return err
 	}
 	f.generation, f.needed = sb.Generation, sb.Slots
+	f.damaged = false
 	f.unsynced.Store(true)
 	return f.writeBlock(b, sb.Generation, sb.Generation+1)
 }
 
-// heal writes the newest superblock where it should be too, if only its copy is
-// whole, for that is about to be written over.
+// Heal writes the superblock that Open took over the one with Damage, if there
+// was any: for those who have found out that it is the newest. A Commit does
+// so too.
+func (f *File) Heal() error {
+	if f.readOnly {
+		return errReadOnly
+	}
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	if f.failure != nil || !f.damaged {
+		return f.failure
+	}
+	return f.heal()
+}
+
+// heal copies the one block that is whole to the other.
 func (f *File) heal() error {
-	if !f.lone {
-		return nil
+	from, to := f.generation, f.generation+1
+	if f.lone {
+		from, to = to, from
 	}
 	b := (*superblock)(vfs.AlignedBuffer(blockBytes))
-	if _, err := f.meta.ReadAt(b[:], blockAt(f.generation+1)); err != nil {
+	if _, err := f.meta.ReadAt(b[:], blockAt(from)); err != nil {
 		return fmt.Errorf("read the superblock of generation %d: %w", f.generation, err)
 	}
 	if sb, err := b.decode(); err != nil || sb.Generation != f.generation {
-		return engine.Corrupt(f.path, blockAt(f.generation+1), "superblock has changed", err)
+		return engine.Corrupt(f.path, blockAt(from), "superblock has changed", err)
 	}
-	if err := f.writeBlock(b, f.generation, f.generation); err != nil {
+	if err := f.writeBlock(b, f.generation, to); err != nil {
 		return err
 	}
-	f.lone = false
+	f.lone, f.damaged = false, false
 	return f.sync(f.meta)
 }
 

@@ -160,7 +160,7 @@ func (f *File) choose(found *[2]Superblock, damage *[2]error) Superblock {
 	default:
 		why = fmt.Errorf("generation is %d, the other block has %d", old, sb.Generation)
 	}
-	f.lone = !first
+	f.damaged, f.lone = true, !first
 	sb.Damage = engine.Corrupt(f.path, int64(other)*blockBytes, "superblock is damaged", why)
 	return *sb
 }
