@@ -99,6 +99,8 @@ func (c *checker) prefix() error {
 		strip = common(c.low, c.high)
 	}
 	switch {
+	case c.a.prefix > MaxKey(len(c.p)):
+		return damage(atPrefix, "prefix is %d bytes", c.a.prefix)
 	case c.a.strip != strip:
 		return damage(atStrip, "%d bytes are stripped, not %d", c.a.strip, strip)
 	case strip > 0 && c.a.prefix != strip:

@@ -173,7 +173,7 @@ type areas struct {
 }
 
 // parse reads the header. If it reports true, the arrays are within p, strip
-// is not above prefix nor count above room. Of a page that is being changed it
+// is 0 or prefix, and count is not above room. Of a page that is being changed it
 // may report anything, but what it reports true of is within p.
 func (a *areas) parse(p []byte) bool {
 	if len(p) < HeaderBytes || len(p) > MaxPageBytes {
@@ -193,7 +193,7 @@ func (a *areas) parse(p []byte) bool {
 	} else if a.kind != Leaf {
 		return false
 	}
-	return a.count <= a.room && a.strip <= a.prefix && a.end <= len(p)
+	return a.count <= a.room && (a.strip == a.prefix || a.strip == 0) && a.end <= len(p)
 }
 
 // arraysAt is where the arrays begin behind a prefix of so many bytes.

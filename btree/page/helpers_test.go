@@ -31,6 +31,7 @@ type model struct {
 	bounded   bool
 	first     ID
 	next      ID
+	stamp     uint64
 	entries   []entry
 }
 
@@ -46,7 +47,8 @@ func (m *model) newPage(size int) []byte {
 	} else {
 		InitInner(p, m.id, 2, []byte(m.low), high, m.first)
 	}
-	SetStamp(p, 77)
+	m.stamp = 77 << 40
+	SetStamp(p, m.stamp)
 	return p
 }
 
@@ -146,7 +148,7 @@ func (m *model) check(p []byte) error {
 	if !ok || string(low) != m.low || bounded != m.bounded || string(high) != m.high {
 		return fmt.Errorf("fences %q %q, bounded is %t; want %q %q, %t", low, high, bounded, m.low, m.high, m.bounded)
 	}
-	if KindOf(p) != m.kind || IDOf(p) != m.id || Next(p) != m.next || Stamp(p) != 77 || Count(p) != len(m.entries) {
+	if KindOf(p) != m.kind || IDOf(p) != m.id || Next(p) != m.next || Stamp(p) != m.stamp || Count(p) != len(m.entries) {
 		return fmt.Errorf("a %v %d, next %d, stamp %d, of %d entries; want %+v", KindOf(p), IDOf(p), Next(p), Stamp(p), Count(p), m)
 	}
 	// A prefix that is not stripped comes on top.
@@ -276,4 +278,85 @@ func poke(p []byte, keys ...[]byte) (err error) {
 		Child(p, key)
 	}
 	return err
+}
+
+// decode reads a leaf or an inner page, by the byte table alone.
+func decode(p []byte) *model {
+	m := &model{kind: Kind(p[16]), id: get32(p, 4), next: get32(p, 40), bounded: p[38] == 0}
+	m.stamp = uint64(get32(p, 8)) | uint64(get32(p, 12))<<32
+	m.low = string(p[get16(p, 30):][:get16(p, 32)])
+	m.high = string(p[get16(p, 34):][:get16(p, 36)])
+	room := get16(p, 20)
+	heads := 48 + get16(p, 22)
+	for heads%4 > 0 {
+		heads++
+	}
+	children := heads + 6*room
+	if m.kind == Inner {
+		m.first = get32(p, children)
+	}
+	for i := range get16(p, 18) {
+		cell := p[get16(p, heads+4*room+2*i):]
+		e := entry{key: string(p[48:][:get16(p, 24)])}
+		if m.kind == Leaf {
+			e.flags = cell[4]
+			e.key += string(cell[5:][:get16(cell, 0)])
+			e.payload = string(cell[5+get16(cell, 0):][:get16(cell, 2)])
+		} else {
+			e.key += string(cell[2:][:get16(cell, 0)])
+			e.child = get32(p, children+4*i+4)
+		}
+		m.entries = append(m.entries, e)
+	}
+	return m
+}
+
+// change does to a page all that may be done to it. It fails if what was right
+// before is not so after.
+func change(p, key []byte) error {
+	right := Check(p) == nil && len(key) > 0 && len(key) <= MaxKey(len(p))
+	kind, buf := KindOf(p), make([]byte, len(p))
+	steps := map[string]func(q []byte){
+		"rebuild": func(q []byte) { Rebuild(q) },
+		"insert": func(q []byte) {
+			i, found, _ := Find(q, key)
+			m := model{kind: kind}
+			if right && kind <= Inner {
+				m = *decode(q)
+			}
+			if right && (found || !m.covers(string(key))) {
+				return
+			}
+			Insert(q, i, key, 1, key)
+			InsertChild(q, i, key, 7)
+		},
+		"replace": func(q []byte) { Replace(q, 0, 2, nil) },
+		"grow":    func(q []byte) { Replace(q, Count(q)-1, 2, bytes.Repeat(key, 2)) },
+		"delete":  func(q []byte) { Delete(q, Count(q)-1); Delete(q, 0) },
+		"remove":  func(q []byte) { RemoveChild(q, Count(q)-1); RemoveChild(q, 0) },
+		"widen":   func(q []byte) { SetFences(q, nil, nil, false) },
+		"split": func(q []byte) {
+			at := SplitPoint(q, Count(q), len(key), 1, len(key)%2 == 0)
+			if _, ok := Split(q, buf, at, 9); ok {
+				Merge(q, buf)
+			}
+			if sep, ok := SplitInner(q, buf, at, 9); ok {
+				MergeInner(q, buf, sep)
+			}
+		},
+		"separator": func(q []byte) {
+			if sep, ok := AppendKey(nil, q, 0); ok {
+				SetSeparator(q, 0, sep)
+				SetChild(q, 0, 5)
+			}
+		},
+	}
+	for name, step := range steps {
+		q := bytes.Clone(p)
+		step(q)
+		if err := Check(q); right && err != nil {
+			return fmt.Errorf("after %s: %w", name, err)
+		}
+	}
+	return nil
 }

@@ -59,7 +59,7 @@ func Insert(p []byte, i int, key []byte, flags uint8, payload []byte) bool {
 // and for a cell, which it returns the place of. It may rebuild p, and then
 // parses it anew. If it reports false, p is unchanged.
 func (a *areas) open(p []byte, i int, key []byte, payload int) (off int, ok bool) {
-	if uint(i) > uint(a.count) || len(key) < a.strip {
+	if uint(i) > uint(a.count) || !bytes.HasPrefix(key, p[HeaderBytes:][:a.strip]) {
 		return 0, false
 	}
 	size := a.cell + len(key) - a.strip + payload
@@ -69,7 +69,7 @@ func (a *areas) open(p []byte, i int, key []byte, payload int) (off int, ok bool
 			return 0, false
 		}
 		heap = get16(p, atHeap)
-		if heap < a.end+size || a.count == a.room {
+		if heap < a.end+size || a.count == a.room || len(key) < a.prefix {
 			return 0, false // it was damaged
 		}
 	}
@@ -87,11 +87,12 @@ func (a *areas) open(p []byte, i int, key []byte, payload int) (off int, ok bool
 }
 
 // mostPrefix returns how long the prefix can be once key is here, too, and
-// whether p has to be rebuilt for it: because it cannot stay, or since another
-// is worth it, which is asked each time that the entries have doubled.
+// whether p has to be rebuilt for it: because it cannot stay, or since a longer
+// one is there to be had, which is asked each time that the entries have
+// doubled.
 func (a *areas) mostPrefix(p, key []byte) (most int, anew bool) {
 	if a.strip > 0 {
-		return anyPrefix, !bytes.HasPrefix(key, p[HeaderBytes:][:a.prefix])
+		return anyPrefix, false
 	}
 	if a.count == 0 {
 		return 0, a.prefix > 0
