@@ -7,8 +7,14 @@ import (
 	"github.com/kvbench/kvbench/engine/offheap"
 )
 
-func benchTable(b *testing.B, pages uint32) *Table {
-	table := newTable(b)
+func benchTable(b *testing.B, pages uint32, o offheap.Options) *Table {
+	b.Helper()
+	table := New(o)
+	b.Cleanup(func() {
+		if err := table.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	if err := table.Restore(pages); err != nil {
 		b.Fatal(err)
 	}
@@ -25,8 +31,9 @@ func BenchmarkLoad(b *testing.B) {
 	for _, size := range []struct {
 		name  string
 		pages uint32
-	}{{"4Ki", 4 << 10}, {"1Mi", 1 << 20}} {
-		table := benchTable(b, size.pages)
+		huge  bool
+	}{{"4Ki", 4 << 10, false}, {"1Mi", 1 << 20, false}, {"1Mi-huge", 1 << 20, true}} {
+		table := benchTable(b, size.pages, offheap.Options{HugePages: size.huge})
 		ids := make([]uint32, 1<<16)
 		for i := range ids {
 			ids[i] = 1 + rand.Uint32N(size.pages)
@@ -51,7 +58,7 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 func BenchmarkCompareAndSwap(b *testing.B) {
-	table := benchTable(b, 1<<16)
+	table := benchTable(b, 1<<16, offheap.Options{})
 	for i := uint32(0); b.Loop(); i++ {
 		id := 1 + i*31&(1<<16-1)
 		table.CompareAndSwap(id, table.Load(id), Resident(i))
@@ -59,7 +66,7 @@ func BenchmarkCompareAndSwap(b *testing.B) {
 }
 
 func BenchmarkTakeAndGive(b *testing.B) {
-	table := benchTable(b, 1<<20)
+	table := benchTable(b, 1<<20, offheap.Options{})
 	// The lowest and one far off in turn: the worst for a hint.
 	table.Store(1, 0)
 	table.Store(1<<20-1, 0)

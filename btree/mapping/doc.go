@@ -19,8 +19,10 @@
 //
 // Entries are words outside the Go heap in chunks of 32 KiB, found through a
 // directory; each has a twin of the last checkpoint beside it. A table takes
-// nothing until its first id, then 64 KiB of which the kernel provides what is
-// touched, and later 16.1 bytes for an id.
+// nothing until its first id, then 64 KiB; later regions are a quarter of what is
+// there, up to 8 MiB. The kernel provides what is touched: 16.1 bytes for an id.
+// Huge pages, if asked for, begin at half a million ids; a Load among so many is
+// a miss of the TLB without them.
 //
 // # Invariants
 //
