@@ -17,16 +17,19 @@ import (
 type counters struct {
 	stripes []counted
 
-	splits, merges, freed atomic.Uint64 // pages
+	splits, merges atomic.Uint64 // pages made, and pages gone
 
-	// cleaned counts frames that stopped being dirty or old; running is a
-	// gauge of background jobs.
-	cleaned atomic.Uint64
-	running atomic.Int64
+	// Pages that the writer looked at on its way to leaves; see walked.
+	walkInners, walkLeaves atomic.Uint64
 
-	// Gauges of the file, as the writer saw it last: see placed.
-	slots, freeSlots, fixedOnly atomic.Uint64
-	known                       atomic.Bool
+	cleaned      atomic.Uint64 // frames that stopped being dirty or old
+	checkpointed atomic.Uint64 // bytes of pages that checkpoints wrote
+	running      atomic.Int64  // gauge: background jobs
+
+	// Gauges of the file, as the writer saw it last: see placed. toMove is of
+	// pages that must move before it can be cut.
+	slots, freeSlots, toMove atomic.Uint64
+	known                    atomic.Bool
 
 	// The most that was reported: a load is counted before the visit that it
 	// was for, and counters do not go down.
@@ -35,14 +38,18 @@ type counters struct {
 
 const countedStripes = 64
 
-// counted is a stripe: a pair of cache lines for reads, and one for the rest.
+// counted is a stripe: two cache lines for lookups, and two for the rest.
 type counted struct {
-	gets, bytesOut, leaves, inners, restarts, overflows atomic.Uint64
-	leafMisses, innerMisses                             atomic.Uint64
-	_                                                   [64]byte
+	lookups  atomic.Uint64 // gets of the present, each of which saw one leaf
+	inners   atomic.Uint64 // inner pages visited
+	bytesOut atomic.Uint64
+	restarts atomic.Uint64
+	_        [96]byte
 
-	puts, deletes, batches, scans, bytesIn, expired atomic.Uint64
-	_                                               [80]byte
+	gets, leaves                           atomic.Uint64 // other gets, and other visits
+	puts, deletes, batches, scans, bytesIn atomic.Uint64
+	leafMisses, innerMisses, overflows     atomic.Uint64
+	_                                      [48]byte
 }
 
 func newCounters() counters { return counters{stripes: make([]counted, countedStripes)} }
@@ -67,6 +74,18 @@ func (c *counted) wrote(puts, deletes, bytes int) {
 	c.bytesIn.Add(uint64(bytes))
 }
 
+// got counts a get of the present that found so many bytes.
+func (c *counted) got(q *lookup, bytes int) {
+	c.lookups.Add(1)
+	c.inners.Add(uint64(q.inner))
+	if bytes > 0 {
+		c.bytesOut.Add(uint64(bytes))
+	}
+	if q.restarts > 0 {
+		c.restarts.Add(uint64(q.restarts))
+	}
+}
+
 // visited counts a way from the root to a leaf: inner pages, and one leaf if
 // it got there.
 func (c *counted) visited(inners, leaves int) {
@@ -87,6 +106,13 @@ func (c *counted) loaded(kind page.Kind) {
 	}
 }
 
+// walked counts a descent of the writer, whose pages are visited as those of
+// readers are, but for no get. The caller holds mu.
+func (c *counters) walked(inners, leaves int) {
+	c.walkInners.Add(uint64(inners))
+	c.walkLeaves.Add(uint64(leaves))
+}
+
 // accepted is how many bytes were written.
 func (c *counters) accepted() (n uint64) {
 	for i := range c.stripes {
@@ -99,7 +125,6 @@ func (c *counters) accepted() (n uint64) {
 func (c *counters) placed(s space.Stats) {
 	c.slots.Store(s.Slots)
 	c.freeSlots.Store(s.Free)
-	c.fixedOnly.Store(s.Slots - min(s.Slots, s.Held+s.Free))
 	c.known.Store(true)
 }
 

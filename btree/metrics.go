@@ -37,14 +37,15 @@ func (t *tree) readMetrics(m *engine.Metrics) {
 		c := &t.counts.stripes[i]
 		leafMisses += c.leafMisses.Load()
 		innerMisses += c.innerMisses.Load()
-		gets += c.gets.Load()
+		lookups := c.lookups.Load()
+		gets += lookups + c.gets.Load()
 		puts += c.puts.Load()
 		deletes += c.deletes.Load()
 		scans += c.scans.Load()
 		batches += c.batches.Load()
 		in += c.bytesIn.Load()
 		out += c.bytesOut.Load()
-		leaves += c.leaves.Load()
+		leaves += lookups + c.leaves.Load()
 		inners += c.inners.Load()
 		overflows += c.overflows.Load()
 		restarts += c.restarts.Load()
@@ -54,23 +55,26 @@ func (t *tree) readMetrics(m *engine.Metrics) {
 		Scans: engine.Known(scans), Batches: engine.Known(batches),
 		BytesIn: engine.Known(in), BytesOut: engine.Known(out),
 	}
+	m.Cache = engine.CacheMetrics{}
 	m.Read = engine.ReadMetrics{
 		RunsProbed: engine.Known(leaves), BlocksTouched: engine.Known(leaves + inners + overflows),
 		Restarts: engine.Known(restarts),
 	}
-	if !t.mapped { // there most are page faults, that nobody sees
-		reads := t.counting.Counts(vfs.Data)
-		m.Read.IOs = engine.Known(reads.Reads)
-		m.Read.IOBytes = engine.Known(reads.ReadBytes)
+	m.Cache.Misses = engine.Known(leafMisses + innerMisses)
+	m.Cache.Inserts = m.Cache.Misses
+	m.Cache.LeafMisses, m.Cache.InnerMisses = engine.Known(leafMisses), engine.Known(innerMisses)
+	if t.mapped { // what is read in place is neither, and page faults hide
+		return
 	}
-	leafHits := highWater(&t.counts.leafHits, leaves+overflows-min(leaves+overflows, leafMisses))
+	reads := t.counting.Counts(vfs.Data)
+	m.Read.IOs = engine.Known(reads.Reads)
+	m.Read.IOBytes = engine.Known(reads.ReadBytes)
+	leaves += overflows + t.counts.walkLeaves.Load()
+	inners += t.counts.walkInners.Load()
+	leafHits := highWater(&t.counts.leafHits, leaves-min(leaves, leafMisses))
 	innerHits := highWater(&t.counts.innerHits, inners-min(inners, innerMisses))
-	m.Cache = engine.CacheMetrics{
-		Hits: engine.Known(leafHits + innerHits), Misses: engine.Known(leafMisses + innerMisses),
-		Inserts:  engine.Known(leafMisses + innerMisses),
-		LeafHits: engine.Known(leafHits), LeafMisses: engine.Known(leafMisses),
-		InnerHits: engine.Known(innerHits), InnerMisses: engine.Known(innerMisses),
-	}
+	m.Cache.LeafHits, m.Cache.InnerHits = engine.Known(leafHits), engine.Known(innerHits)
+	m.Cache.Hits = engine.Known(leafHits + innerHits)
 }
 
 func (t *tree) logMetrics(m *engine.Metrics) {
@@ -102,14 +106,16 @@ func (t *tree) poolMetrics(m *engine.Metrics) {
 // workMetrics are what writes caused later.
 func (t *tree) workMetrics(m *engine.Metrics, dirty int) {
 	pages := t.counting.Counts(vfs.Page)
+	owed := uint64(dirty) + t.counts.toMove.Load()
 	m.Work = engine.WorkMetrics{
-		PageWriteBytes: engine.Known(pages.WriteBytes),
-		PageWrites:     engine.Known(pages.WriteBytes / uint64(t.settings.PageBytes)),
-		MetaBytes:      engine.Known(t.counting.Counts(vfs.Meta).WriteBytes),
-		Splits:         engine.Known(t.counts.splits.Load()),
-		Merges:         engine.Known(t.counts.merges.Load()),
-		Running:        engine.Known(uint64(max(t.counts.running.Load(), 0))),
-		DebtBytes:      engine.Known(uint64(dirty) * uint64(t.settings.PageBytes)),
+		PageWriteBytes:  engine.Known(pages.WriteBytes),
+		PageWrites:      engine.Known(pages.WriteBytes / uint64(t.settings.PageBytes)),
+		MetaBytes:       engine.Known(t.counting.Counts(vfs.Meta).WriteBytes),
+		Splits:          engine.Known(t.counts.splits.Load()),
+		Merges:          engine.Known(t.counts.merges.Load()),
+		Running:         engine.Known(uint64(max(t.counts.running.Load(), 0))),
+		DebtBytes:       engine.Known(owed * uint64(t.settings.PageBytes)),
+		CheckpointBytes: engine.Known(t.counts.checkpointed.Load()),
 	}
 }
 

@@ -126,8 +126,8 @@ func describePages() []engine.Setting {
 			Effect: "leaves that deletes leave emptier than this are merged with a neighbour, in the background; more saves space, and costs writes; 0: only empty ones go; 0..0.45",
 		},
 		{
-			Name: "group_ops", Kind: engine.IntSetting, Unit: "ops", Default: "4096", Min: 1, Max: 1 << 20,
-			Effect: "ops of other writers that one writer applies with its own before the next takes over; more sorts more of them into one walk of the tree, fewer bound how long a write may wait; 1: each its own",
+			Name: "group_ops", Kind: engine.IntSetting, Unit: "writes", Default: "4096", Min: 1, Max: 1 << 20,
+			Effect: "writes that have queued up, a batch being one, that are applied together, sorted; more share more of the walks through the tree, fewer bound how long readers may wait for a batch among them",
 		},
 	}
 }
