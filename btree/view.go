@@ -39,7 +39,7 @@ type view struct {
 
 	spare *[]byte // for pages that are read from the file for this view alone
 
-	inners, leaves int // pages looked at, for the metrics
+	inners, leaves, chained int // pages looked at, for the metrics
 }
 
 const (
@@ -231,9 +231,11 @@ func (v *view) end() {
 		v.tree.snapshots.spares.Put(v.spare)
 		v.spare = nil
 	}
-	if v.inners|v.leaves != 0 {
-		v.tree.counts.stripe().visited(v.inners, v.leaves)
-		v.inners, v.leaves = 0, 0
+	if v.inners|v.leaves|v.chained != 0 {
+		c := v.tree.counts.stripe()
+		c.visited(v.inners, v.leaves)
+		c.overflows.Add(uint64(v.chained))
+		v.inners, v.leaves, v.chained = 0, 0, 0
 	}
 }
 
@@ -335,6 +337,7 @@ func (v *view) appendChain(dst []byte, first page.ID, length int) ([]byte, error
 		if page.KindOf(p) != page.Overflow {
 			return nil, v.senseless(id)
 		}
+		v.chained++
 		part, ok := page.OverflowPart(p)
 		if !ok || len(part) == 0 || len(part) > left {
 			return nil, v.senseless(id)
