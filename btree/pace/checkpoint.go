@@ -156,15 +156,24 @@ type Pool struct {
 	Frames int
 	Usable int // free or clean, and those on their way there
 	Dirty  int
+	Held   int // of the dirty ones, those that would have left if they were clean
 }
+
+// heldPart: one part in so many of the pool may be held before that is cleaned,
+// so that pages that lie together are written together.
+const heldPart = 64
 
 // Clean says how many dirty pages should be written now, so that who needs a
 // frame finds one: 0 while CleanShare of the pool is usable, and then enough to
-// make it half as much again.
+// make it half as much again. Pages that nobody needs but are dirty must not
+// crowd out those that are read: they are cleaned, too.
 func (o *Options) Clean(p Pool) int {
-	least := int(math.Ceil(o.CleanShare * float64(p.Frames)))
-	if p.Usable >= least {
-		return 0
+	n := 0
+	if p.Held > p.Frames/heldPart {
+		n = p.Held
 	}
-	return min(p.Dirty, least+least/2-p.Usable)
+	if least := int(math.Ceil(o.CleanShare * float64(p.Frames))); p.Usable < least {
+		n = max(n, least+least/2-p.Usable)
+	}
+	return min(p.Dirty, n)
 }

@@ -174,6 +174,11 @@ func TestPagesAreCleanedWhenFewAreUsable(t *testing.T) {
 		{Pool{Frames: 1000, Usable: 0, Dirty: 20}, 20},
 		{Pool{Frames: 1000, Usable: 0, Dirty: 0}, 0},
 		{Pool{}, 0},
+		{Pool{Frames: 1000, Usable: 500, Dirty: 500, Held: 15}, 0},
+		{Pool{Frames: 1000, Usable: 500, Dirty: 500, Held: 16}, 16},
+		{Pool{Frames: 1000, Usable: 99, Dirty: 901, Held: 40}, 51},
+		{Pool{Frames: 1000, Usable: 99, Dirty: 901, Held: 400}, 400},
+		{Pool{Frames: 63, Usable: 60, Dirty: 3, Held: 1}, 1},
 	} {
 		if got := o.Clean(c.p); got != c.want {
 			t.Errorf("%+v: clean %d, want %d", c.p, got, c.want)
