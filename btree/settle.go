@@ -1,0 +1,57 @@
+package btree
+
+import (
+	"context"
+
+	"github.com/kvbench/kvbench/engine"
+)
+
+// Settle implements engine.Settler: it merges leaves that are nearly empty,
+// makes all changes durable and the file as short as it gets.
+func (t *tree) Settle(ctx context.Context) error {
+	if t.closed.Load() {
+		return engine.ErrClosed
+	}
+	if t.readOnly {
+		return nil
+	}
+	if err := t.failed(); err != nil {
+		return err
+	}
+	if !t.scans.TryRLock() { // only Close locks it
+		return engine.ErrClosed
+	}
+	defer t.scans.RUnlock()
+	t.work.settling.Add(1)
+	defer t.work.settling.Add(-1)
+	if err := t.mergeAll(ctx); err != nil {
+		return err
+	}
+	return t.shorten(ctx)
+}
+
+// shorten writes checkpoints until the file does not become shorter by them. At
+// least one is durable when it returns.
+func (t *tree) shorten(ctx context.Context) error {
+	for before := t.end() + 1; ; {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := t.checkpointNow(ctx); err != nil {
+			return err
+		}
+		end := t.end()
+		if end >= before || !t.shrinkable() {
+			return nil
+		}
+		before = end
+	}
+}
+
+// end is where the file could be cut.
+func (t *tree) end() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.takeDropped()
+	return t.slots.End()
+}
