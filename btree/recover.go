@@ -34,7 +34,7 @@ const (
 // checkpoint, and what the log has from there on.
 func (t *tree) begin() (err error) {
 	began := time.Now()
-	t.pages = mapping.New(offheap.Options{})
+	t.pages = mapping.New(offheap.Options{HugePages: true})
 	sb, err := t.openFile()
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (t *tree) loadMapping(sb *store.Superblock) error {
 	}
 	t.pages.FreeZero()
 	t.onDisk.Store(n)
-	t.work.restore(sb, maps)
+	t.work.generation, t.work.maps = sb.Generation, maps
 	if t.pages.Load(page.RootID) == 0 {
 		return engine.Corrupt(t.home.Path(dataName), -1, "the map has no root", nil)
 	}

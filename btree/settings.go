@@ -109,7 +109,7 @@ func describePool() []engine.Setting {
 			Effect: "part of the pool that changed pages may take before that begins a checkpoint and slows writes down; less leaves more room to reads, more merges more changes of a page into one write; 0.1..1",
 		},
 		{
-			Name: "huge_pages", Kind: engine.BoolSetting, Default: "false",
+			Name: "huge_pages", Kind: engine.BoolSetting, Default: "true",
 			Effect: "keep the pool in pages of 2 MiB, where the system has them: fewer misses of the TLB when it is large, and memory that is resident earlier",
 		},
 	}

@@ -20,7 +20,8 @@ import (
 	"github.com/kvbench/kvbench/engine/wal"
 )
 
-// A tree is an open engine.
+// A tree is an open engine. What every read looks at stands apart from what
+// writers change all the time, in cache lines of its own.
 type tree struct {
 	caps     engine.Caps
 	env      engine.Env
@@ -32,6 +33,7 @@ type tree struct {
 	readOnly bool
 	logging  bool // writes go to the log
 	mapped   bool // pages on disk are read where they are mapped
+	frames   int  // that the pool has
 
 	domain *epoch.Domain
 	pool   *pool.Pool
@@ -40,15 +42,34 @@ type tree struct {
 	old    *version.Set
 	file   *store.File
 	log    *wal.Log // nil without one
+	counts counters
 
-	frames   int          // that the pool has
-	onDisk   atomic.Int64 // pages that are not in the pool
-	large    atomic.Int64 // groups under way whose pages readers see as before
-	sparse   sparse
-	keys     atomic.Int64 // live; written under mu
-	requests sync.Pool    // of *request
+	// large counts the groups under way whose pages readers see as before.
+	large atomic.Int64
+	// failure is the first write that failed; after it there is none.
+	failure atomic.Pointer[error]
+	// closed stops calls; see drain.
+	closed atomic.Bool
+
+	_ [128]byte
+
+	onDisk    atomic.Int64 // pages that are not in the pool
+	requests  sync.Pool    // of *request
+	snapshots snapshots
+	closing   sync.Mutex   // one Close at a time
+	scans     sync.RWMutex // calls that read files, or look at pages unpinned
+
+	corruptions atomic.Uint64
+	syncErrors  atomic.Uint64
+	recovery    time.Duration
+	recovered   int64 // bytes of log
+
+	_ [128]byte
 
 	commits commits
+	brake   brake
+
+	_ [128]byte
 
 	// mu is the writer's: who holds it applies ops, gives page ids and slots,
 	// and changes the state of checkpoints. All fields of this block are
@@ -60,28 +81,14 @@ type tree struct {
 	changed []page.ID // since the last freeze; an id may be there twice
 	ckpt    *freeze   // the checkpoint that is being written, or nil
 
+	keys   atomic.Int64 // live; anybody may read it
+	sparse sparse
+
 	// dropped are slots that closed snapshots have left; who holds mu next
 	// takes them out of slots.
 	dropped droppedSlots
 
-	snapshots snapshots
-
-	work   work
-	brake  brake
-	counts counters
-
-	corruptions atomic.Uint64
-	syncErrors  atomic.Uint64
-	recovery    time.Duration
-	recovered   int64 // bytes of log
-
-	// failure is the first write that failed; after it there is none.
-	failure atomic.Pointer[error]
-
-	// closed stops calls; see drain.
-	closed  atomic.Bool
-	closing sync.Mutex   // one Close at a time
-	scans   sync.RWMutex // calls that read files, or look at pages unpinned
+	work work
 }
 
 // Caps implements engine.Engine.
