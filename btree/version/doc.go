@@ -47,8 +47,7 @@
 //
 // # Concurrency
 //
-// Everything may be called from many goroutines; Add from one at a time, with
-// an Until that does not fall. One lock guards the set. Finds share it.
-// Nothing in the set is a Go pointer but a few to large chunks, so the
-// collector does not scan it.
+// Everything may be called from many goroutines at once. One lock guards the
+// set, Finds share it. Nothing in the set is a Go pointer but one to each large
+// chunk, so the collector does not scan it.
 package version
