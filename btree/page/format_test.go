@@ -213,16 +213,12 @@ func TestVerifyTellsPagesSlotsAndVersionsApart(t *testing.T) {
 	p := trees()
 	old := Seal(p, 9)
 	for want, err := range map[string]error{
-		"page 3, not 4":  Verify(p, 4, 9, old),
-		"slot 10":        Verify(p, 3, 10, old),
-		"slot 9":         Verify(append(p[:len(p)-1:len(p)-1], p[len(p)-1]^1), 3, 9, old),
-		"other version":  Verify(p, 3, 9, old^1),
-		"another versio": Verify(p, 3, 9, old+1<<20),
+		"page 3, not 4":   Verify(p, 4, 9, old),
+		"slot 10":         Verify(p, 3, 10, old),
+		"slot 9":          Verify(append(p[:len(p)-1:len(p)-1], p[len(p)-1]^1), 3, 9, old),
+		"another version": Verify(p, 3, 9, old^1),
 	} {
 		var d *DamageError
-		if want == "other version" {
-			want = "another version"
-		}
 		if !errors.As(err, &d) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}

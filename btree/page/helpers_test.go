@@ -62,7 +62,7 @@ func (m *model) find(key string) (i int, found bool) {
 func (m *model) covers(key string) bool { return key >= m.low && (!m.bounded || key < m.high) }
 
 // need is what an entry needs, as SplitPoint is told.
-func (e *entry) need() int { return len(e.key) + len(e.payload) }
+func (e entry) need() int { return len(e.key) + len(e.payload) }
 
 // size is how much of a page a model takes at least.
 func (m *model) size() int {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"sync"
 )
 
@@ -201,19 +202,28 @@ type writer struct {
 	off   int // where the next cell goes
 }
 
-// part appends a part.
+// part appends a part. Cells are copied as they are, if as much is stripped of
+// them as before, and heads are, if they follow the same prefix.
 func (w *writer) part(t *part) {
+	first, heads := w.i, t.a.prefix == w.a.prefix
+	before := t.p[HeaderBytes:][:t.a.strip]
 	for i := t.from; i < t.to; i++ {
 		cell, keyEnd, ok := t.a.span(t.p, i)
 		if !ok {
 			return
 		}
-		w.entry(t.p[HeaderBytes:][:t.a.strip], cell[t.a.cell:keyEnd], func(c []byte) {
-			if t.a.kind == Leaf {
-				copy(c[2:leafCell], cell[2:leafCell])
-			}
-		})
-		w.off += copy(w.p[w.off:], cell[keyEnd:])
+		off := w.off
+		if t.a.strip == w.a.strip {
+			w.off += copy(w.p[off:], cell)
+		} else {
+			copy(w.p[off:], cell[:t.a.cell])
+			w.key(before, cell[t.a.cell:keyEnd])
+			w.off += copy(w.p[w.off:], cell[keyEnd:])
+		}
+		w.entry(off, heads)
+	}
+	if heads {
+		copy(w.p[w.a.heads+headBytes*first:], t.p[t.a.heads+headBytes*t.from:][:headBytes*(t.to-t.from)])
 	}
 	if t.a.kind == Inner {
 		n := copy(w.p[w.a.children+childBytes*w.child:], t.p[t.a.children+childBytes*t.from:][:childBytes*(t.to-t.from+1)])
@@ -222,36 +232,51 @@ func (w *writer) part(t *part) {
 }
 
 // separator appends one.
-func (w *writer) separator(key []byte) { w.entry(nil, key, func([]byte) {}) }
+func (w *writer) separator(key []byte) {
+	off := w.off
+	w.key(nil, key)
+	w.entry(off, false)
+}
 
-// entry appends an entry up to the end of its key, of which the first bytes are
-// apart. begin writes what is before the key, but its size.
-func (w *writer) entry(before, key []byte, begin func(cell []byte)) {
+// key appends a cell up to the end of its key, which is in two parts, but
+// leaves what is before, except for its size.
+func (w *writer) key(before, key []byte) {
 	off := w.off
 	w.off += w.a.cell
 	if n := len(before) - w.a.strip; n >= 0 {
 		w.off += copy(w.p[w.off:], before[w.a.strip:])
-		w.off += copy(w.p[w.off:], key)
 	} else {
-		w.off += copy(w.p[w.off:], key[-n:])
+		key = key[-n:]
 	}
-	whole := w.p[off+w.a.cell : w.off]
-	binary.LittleEndian.PutUint16(w.p[off:], uint16(len(whole)))
-	begin(w.p[off:])
-	put32(w.p, w.a.heads+headBytes*w.i, head(whole[min(w.a.prefix-w.a.strip, len(whole)):]))
+	w.off += copy(w.p[w.off:], key)
+	put16(w.p, off, w.off-off-w.a.cell)
+}
+
+// entry appends to the arrays what the cell at off needs there; its head, too,
+// unless it is copied.
+func (w *writer) entry(off int, copied bool) {
 	put16(w.p, w.a.slots+slotBytes*w.i, off)
+	if !copied {
+		rest, _ := w.a.rest(w.p, w.i)
+		put32(w.p, w.a.heads+headBytes*w.i, head(rest))
+	}
 	w.i++
 }
 
 // common is how many bytes two keys share from the beginning.
 func common(a, b []byte) int {
 	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
+	a, b = a[:n], b[:n]
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
+			return i + bits.TrailingZeros64(x)/8
 		}
 	}
-	return n
+	for i < n && a[i] == b[i] {
+		i++
+	}
+	return i
 }
 
 // Rebuild makes one free area of all that is free in a leaf or an inner page,

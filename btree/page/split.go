@@ -41,16 +41,17 @@ func (s *halves) limit(p []byte) int {
 	return len(p) - 2*MaxKey(len(p)) - arraysAt(s.strip) - 3 - firstBytes(s.kind)
 }
 
-// append returns the lowest place from which on the left half is as full as it
-// may be, and the entry fits into the right one.
+// append returns the highest place before which the left half is not fuller
+// than to fill, or the lowest behind that where the entry fits on the right.
 func (s *halves) append(p []byte, fill float64) int {
-	fence, _, _, _ := Fences(p)
-	target := int(fill*float64(len(p))) - arraysAt(s.strip) - firstBytes(s.kind) - 2*len(fence)
-	left, limit := s.size(p, 0), s.limit(p)
-	for n := 1; n < s.last; n++ {
-		next := left + s.size(p, n)
-		if next > target && s.all-left+s.need <= limit {
-			return n
+	low, _, _, _ := Fences(p)
+	target := int(fill*float64(len(p))) - arraysAt(s.strip) - firstBytes(s.kind) - len(low) - s.strip
+	limit := s.limit(p)
+	left := s.size(p, 0)
+	for n := 2; n <= s.last; n++ {
+		next := left + s.size(p, n-1)
+		if next+s.separator(p, n) > target && s.all-left+s.need <= limit {
+			return n - 1
 		}
 		left = next
 	}
@@ -68,7 +69,7 @@ func (s *halves) balance(p []byte) int {
 			best, at = w, n
 		}
 	}
-	bound := max(best, min(s.limit(p), best+len(p)/32))
+	bound := max(best, min(s.limit(p), best+len(p)/16))
 	short := 1 << 30
 	left = 0
 	for n := 1; n <= s.last; n++ {
