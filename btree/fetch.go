@@ -65,6 +65,13 @@ const evicted = 32
 // readers to leave those that it evicts.
 func (t *tree) spare() int { return min(evicted, t.frames/16+1) }
 
+// spared is how many frames are free, besides the reserve that Take leaves;
+// negative while a part of that is in use.
+func (t *tree) spared() int {
+	c := t.pool.Counts()
+	return c.Free - (c.Frames - t.frames)
+}
+
 // frame returns a free frame. The caller is not pinned and does not hold mu.
 func (t *tree) frame() (uint32, error) {
 	for n := 0; ; n++ {
@@ -93,7 +100,7 @@ func (t *tree) frame() (uint32, error) {
 
 // evictAndTake takes a free frame, and evicts ahead where few are left.
 func (t *tree) evictAndTake() (uint32, bool) {
-	if t.pool.Counts().Free < t.spare() {
+	if t.spared() < t.spare() {
 		t.pool.Evict(evicted, t.unlink)
 		t.domain.Reclaim()
 	}
@@ -103,7 +110,7 @@ func (t *tree) evictAndTake() (uint32, bool) {
 // frameHeld is frame for the writer, who holds mu: where no page is clean it
 // cleans some itself. It unpins the writer meanwhile.
 func (t *tree) frameHeld() (uint32, error) {
-	if f, ok := t.pool.Take(); ok && t.pool.Counts().Free >= t.spare()/2 {
+	if f, ok := t.pool.Take(); ok && t.spared() >= t.spare()/2 {
 		return f, nil
 	} else if ok {
 		t.pool.Give(f)
