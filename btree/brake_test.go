@@ -74,6 +74,7 @@ func (r *brakeRig) pass(d time.Duration, s pace.Signals) {
 
 // Signals for which writes are slowed down, for one reason each.
 func dirtySignals() pace.Signals { return pace.Signals{Frames: 1000, Busy: 850, Left: 1 << 20} }
+
 func logSignals() pace.Signals {
 	return pace.Signals{Frames: 1000, Logged: 120 << 20, Left: 100 << 20}
 }

@@ -33,7 +33,7 @@ func TestSettingsThatAreNotGivenHaveTheirDefaults(t *testing.T) {
 	got, err := settled(t, nil, nil)
 	want := settings{
 		Durability: engine.OS, Mode: modeWAL, PageBytes: 8192,
-		CacheBytes: 256 << 20, Eviction: evictS3FIFO, CleanShare: 0.1, DirtyShare: 0.85, IO: ioPread,
+		CacheBytes: 256 << 20, Eviction: evictS3FIFO, CleanShare: 0.1, DirtyShare: 0.85, IO: ioPread, HugePages: true,
 		Fill: 0.9, MergeBelow: 0.3, GroupOps: 4096,
 		LogBytes: 256 << 20, CheckpointInterval: 30 * time.Second, CheckpointPace: 0.4, Throttle: throttleSmooth,
 		ShrinkSlack: 0.25,
