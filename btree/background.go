@@ -43,6 +43,7 @@ type work struct {
 	held   *batch // of cleanHeld
 	wrote  int    // pages that a checkpoint writes, of late
 	shrink shrink
+	kept   kept
 
 	// pruning is who lets parts of the log go; for reading, who needs them.
 	pruning sync.RWMutex
@@ -62,11 +63,6 @@ func (w *work) init() {
 	w.clean = make(chan struct{}, 1)
 	w.look = make(chan struct{}, 1)
 	w.hurry = make(chan struct{}, 1)
-}
-
-// restore begins where the file's checkpoint ends.
-func (w *work) restore(sb *store.Superblock, maps store.Mapping) {
-	w.generation, w.maps = sb.Generation, maps
 }
 
 // prepareWork is what has to be done before there is a first checkpoint.

@@ -319,11 +319,8 @@ func (t *tree) install(f *freeze, m *mapWriter, moved int) error {
 		for _, p := range left[:n] {
 			old := t.pages.Durable(p.id)
 			t.pages.SetDurable(p.id, p.entry)
-			if old == 0 {
-				continue
-			}
-			if err := t.slots.Unfix(old.Slot()); err != nil {
-				_ = t.broken(err)
+			if old != 0 {
+				t.unfix(old.Slot())
 			}
 		}
 		t.mu.Unlock()
@@ -331,9 +328,7 @@ func (t *tree) install(f *freeze, m *mapWriter, moved int) error {
 	}
 	t.mu.Lock()
 	for _, s := range m.replaced {
-		if err := t.slots.Drop(s); err != nil {
-			_ = t.broken(err)
-		}
+		t.dropMap(s)
 	}
 	w.maps = m.next
 	w.durable.Store(f.logged)
