@@ -20,7 +20,10 @@
 //	...                                // compare and swap the mapping to f
 //	p.Admit(f, pool.Clean, inner)      // or, if another was first, p.Give(f)
 //
-//	p.MarkDirty(f)                     // the writer; false: look again
+//	g := domain.Pin()                  // the writer
+//	f := ...                           // from the mapping, while pinned
+//	ok := p.MarkDirty(f)               // not ok: look again
+//	g.Unpin()
 //	p.Lock(f); ...; p.Unlock(f)        // change p.Page(f)
 //
 // # Map
@@ -88,7 +91,10 @@
 // until they are done with the frame. What they found is retired, if at all,
 // after they were pinned, hence not free before they unpin; so the frame holds
 // the page that the mapping said, or an old state of it, and no other. A reader
-// who is not pinned may read any page, with a version that is right.
+// who is not pinned may read any page, with a version that is right. The writer,
+// too, is pinned from before it reads the mapping until MarkDirty or Freeze:
+// else these may get hold of a frame that holds another page by then. Once the
+// frame is Dirty, it stays without a pin.
 //
 // Enter and Leave are single loads, and what is between must be loaded between
 // them. The compiler does not move loads across operations of sync/atomic. The

@@ -94,7 +94,7 @@ func (p *Pool) Supersede(f uint32) { p.frames[f].version.Add(2) }
 // is true if the frame is dirty now, and then nobody evicts it; false if it is
 // on its way in or out: the mapping will say another thing soon.
 //
-// The writer's alone.
+// The writer's alone, who is pinned since before it had f from the mapping.
 func (p *Pool) MarkDirty(f uint32) bool {
 	return p.frames[f].State() == Dirty || p.move(f, Clean, Dirty)
 }
@@ -114,7 +114,7 @@ func (p *Pool) SetClean(f uint32) bool {
 // Freeze makes a clean or dirty frame an old version: it leaves the policy and
 // stays as it is until it is retired. False: it is on its way in or out.
 //
-// The writer's alone.
+// The writer's alone, who is pinned as for MarkDirty unless the frame is dirty.
 func (p *Pool) Freeze(f uint32) bool {
 	// Nobody else makes it dirty or clean meanwhile.
 	if !p.move(f, Dirty, Frozen) && !p.move(f, Clean, Frozen) {
@@ -128,7 +128,7 @@ func (p *Pool) Freeze(f uint32) bool {
 // holds a copy of the page, takes the place of old in the policy. False: one of
 // them is in another state, and nothing has changed.
 //
-// The writer's alone.
+// The writer's alone, who is pinned as for MarkDirty unless old is dirty.
 func (p *Pool) Supplant(old, f uint32) bool {
 	p.ordering.Lock()
 	defer p.ordering.Unlock()

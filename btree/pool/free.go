@@ -156,7 +156,7 @@ const (
 )
 
 // AwaitFree waits until Take would succeed, or until ctx ends: then its error
-// says where the frames are. The caller must not be pinned, nor hold what
+// says where the frames are. It evicts nothing itself. The caller must not be pinned, nor hold what
 // others need to evict, clean or retire; whether others take the frame first is
 // for Take to say.
 func (p *Pool) AwaitFree(ctx context.Context) error {
