@@ -35,8 +35,8 @@ type Set struct {
 	waiting   int32     // for a Prune to look at them, linked by sibling
 	minUntil  uint64    // of those that wait, or less
 
-	// The versions with frames, oldest first, and the next to be spilled; none
-	// is the first one.
+	// The versions with frames, oldest first, and the next to be spilled; none:
+	// all were, and none was added since.
 	framesFirst, framesLast, framesNext int32
 
 	count, frames, held, chunks atomic.Int64

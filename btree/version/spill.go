@@ -1,8 +1,8 @@
 package version
 
 // Spillable appends up to n versions that have frames to dst: the oldest ones
-// that earlier calls did not return. A call that has come to the end appends
-// fewer, and the next one begins anew. What has no Home is to be written
+// that earlier calls did not return. A call that comes to the end appends
+// fewer, perhaps none, and the next one begins anew. What has no Home is to be written
 // (Written), and the frame of what has one can be taken (Dropped).
 func (s *Set) Spillable(dst []Version, n int) []Version {
 	if s.frames.Load() == 0 {
@@ -10,16 +10,14 @@ func (s *Set) Spillable(dst []Version, n int) []Version {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.framesNext
-	if at == none {
-		at = s.framesFirst
-	}
-	for ; n > 0 && at != none; n-- {
-		e := s.slab.at(at)
+	for ; n > 0 && s.framesNext != none; n-- {
+		e := s.slab.at(s.framesNext)
 		dst = append(dst, e.version())
-		at = e.after
+		s.framesNext = e.after
 	}
-	s.framesNext = at
+	if n > 0 {
+		s.framesNext = s.framesFirst
+	}
 	return dst
 }
 
@@ -33,6 +31,9 @@ func (s *Set) appendFrame(i int32) {
 		s.slab.at(s.framesLast).after = i
 	}
 	s.framesLast = i
+	if s.framesNext == none {
+		s.framesNext = i
+	}
 	s.frames.Add(1)
 }
 
