@@ -57,7 +57,7 @@ func TestNoPageChangesUnderASnapshot(t *testing.T) {
 			}
 			c.End()
 			lock.Unlock()
-			if i%16 == 0 {
+			if i%4 == 0 {
 				runtime.Gosched()
 			}
 		}
@@ -81,7 +81,10 @@ func TestNoPageChangesUnderASnapshot(t *testing.T) {
 				// same stamp or a lower one it is the one of the snapshot.
 				if p := current.Load(); p.stamp <= s.At() {
 					first := p.value
-					for range rng.IntN(200) {
+					for i := range 2 + rng.IntN(100) {
+						if i == 1 {
+							runtime.Gosched() // let the writer come
+						}
 						if p.value != first {
 							t.Errorf("%d became %d under a snapshot at %d", first, p.value, s.At())
 							break
@@ -92,7 +95,6 @@ func TestNoPageChangesUnderASnapshot(t *testing.T) {
 					}
 				}
 				s.Leave()
-				runtime.Gosched()
 			}
 			counting.Lock()
 			granted, held = granted+fast, held+slow
