@@ -521,7 +521,7 @@ func TestStepsOfAnIteratorDoNotAllocate(t *testing.T) {
 	}
 	it := newIter(t, s, engine.IterOptions{})
 	defer closeIt(t, it)
-	rows := 0
+	rows, key := 0, []byte("0000000000001234")
 	scan := func() {
 		for ok := it.First(); ok; ok = it.Next() {
 			value, err := it.Value()
@@ -534,8 +534,8 @@ func TestStepsOfAnIteratorDoNotAllocate(t *testing.T) {
 			rows++
 		}
 		for range 100 {
-			it.SeekGE([]byte("0000000000001234"))
-			it.SeekLT([]byte("0000000000001234"))
+			it.SeekGE(key)
+			it.SeekLT(key)
 		}
 	}
 	if n := testing.AllocsPerRun(5, scan); n > 0 {
