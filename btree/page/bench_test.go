@@ -149,6 +149,25 @@ func BenchmarkReplace(b *testing.B) {
 	}
 }
 
+// BenchmarkRow reads the entries of a leaf in order, as a scan does.
+func BenchmarkRow(b *testing.B) {
+	p, _ := fullLeaf(b, 60)
+	Rebuild(p)
+	var key []byte
+	n, i := 0, 0
+	for b.Loop() {
+		key, _ = AppendKey(key[:0], p, i)
+		_, payload, ok := Cell(p, i)
+		if !ok {
+			b.Fatal("no cell")
+		}
+		n += len(payload) + len(key)
+		if i++; i == 60 {
+			i = 0
+		}
+	}
+}
+
 func BenchmarkSplitAndMerge(b *testing.B) {
 	p, _ := fullLeaf(b, 60)
 	right := make([]byte, len(p))

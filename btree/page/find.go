@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"encoding/binary"
+	"unsafe"
 )
 
 // linear is how many entries of the wanted head are looked at one by one.
@@ -115,23 +116,27 @@ func (a *areas) searchRun(p, rest []byte, want uint32, lo int) (i int, found, ok
 // other time, and of each four parts asks for the ends of three at once, so
 // that a search waits for half as many loads, one after the other.
 func lowerBound(heads []byte, want uint32) int {
+//
+// It looks at heads [i, i+n) only, which the compiler cannot see: checks of
+// bounds took a third of its time.
 	i, n := 0, len(heads)/headBytes
+	base := unsafe.Pointer(unsafe.SliceData(heads))
 	for n >= 4 {
 		q := n / 4
-		p := heads[4*(i+q-1):]
-		i += q&below(p, want) + q&below(p[4*q:], want) + q&below(p[8*q:], want)
+		p := unsafe.Add(base, headBytes*(i+q-1))
+		i += q&below(p, want) + q&below(unsafe.Add(p, headBytes*q), want) + q&below(unsafe.Add(p, 2*headBytes*q), want)
 		n -= 3 * q
 	}
-	p := heads[4*i : 4*i+4*n]
-	for ; len(p) >= headBytes; p = p[headBytes:] {
+	for p := unsafe.Add(base, headBytes*i); n > 0; n-- {
 		i -= below(p, want)
+		p = unsafe.Add(p, headBytes)
 	}
 	return i
 }
 
-// below is all ones if the head at the beginning of p is below want, else 0.
-func below(p []byte, want uint32) int {
-	return int((int64(binary.LittleEndian.Uint32(p)) - int64(want)) >> 63)
+// below is all ones if the head at p is below want, else 0.
+func below(p unsafe.Pointer, want uint32) int {
+	return int((int64(binary.LittleEndian.Uint32((*[headBytes]byte)(p)[:])) - int64(want)) >> 63)
 }
 
 // AppendKey appends the key of entry i of a leaf, or separator i of an inner

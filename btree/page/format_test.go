@@ -172,13 +172,13 @@ func TestNoFlippedByteLeadsAstray(t *testing.T) {
 		sealed := bytes.Clone(full)
 		check := Seal(sealed, 1)
 		for i := range full {
-			if i >= 400 && i < len(full)-200 && i%16 > 0 {
+			if i >= 80 && i < len(full)-100 && i%64 > 2 {
 				continue // mostly free
 			}
-			for _, bit := range []byte{1, 2, 4, 0x10, 0x80, 0xff} {
+			for _, bit := range []byte{1, 2, 0x10, 0x80, 0xff} {
 				p := bytes.Clone(full)
 				p[i] ^= bit
-				if err := probe(p, someKeys[1:4]...); err != nil {
+				if err := probe(p, someKeys[1+i%3]); err != nil {
 					t.Fatalf("%s: byte %d ^ %x: %v", g.name, i, bit, err)
 				}
 				sealed[i] ^= bit

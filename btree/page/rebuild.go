@@ -322,7 +322,8 @@ func SetFences(p, low, high []byte, bounded bool) bool {
 	if !bounded {
 		high = nil
 	}
-	low, high = append([]byte(nil), low...), append([]byte(nil), high...)
+	s.mid = append(append(s.mid[:0], low...), high...) // they may be of p
+	low, high = s.mid[:len(low)], s.mid[len(low):]
 	l := plan{
 		kind: a.kind, low: low, high: high, bounded: bounded,
 		parts: []part{{c, a, 0, a.count}}, most: anyPrefix,

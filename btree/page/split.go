@@ -164,7 +164,8 @@ func split(left, right []byte, at int, rightID ID, kind Kind) (sep []byte, ok bo
 	if !r.fit(s, len(right)) {
 		return nil, false
 	}
-	r.first = append([]byte(nil), r.first...)
+	s.mid = append(s.mid[:0], r.first...)
+	r.first = s.mid
 	if !l.fit(s, len(left)) {
 		return nil, false
 	}
