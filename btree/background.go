@@ -120,7 +120,10 @@ func (t *tree) look() {
 func (t *tree) poolNow() pace.Pool {
 	c := t.pool.Counts()
 	// Frames in reserve are not for pages that are read.
-	return pace.Pool{Frames: t.frames, Usable: c.Free + c.Clean + c.Limbo - (c.Frames - t.frames), Dirty: c.Dirty + c.Frozen}
+	return pace.Pool{
+		Frames: t.frames, Usable: c.Free + c.Clean + c.Limbo - (c.Frames - t.frames),
+		Dirty: c.Dirty + c.Frozen, Held: t.pool.Stats().Held,
+	}
 }
 
 const (

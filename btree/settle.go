@@ -2,6 +2,7 @@ package btree
 
 import (
 	"context"
+	"time"
 
 	"github.com/kvbench/kvbench/engine"
 )
@@ -40,12 +41,31 @@ func (t *tree) shorten(ctx context.Context) error {
 		if err := t.checkpointNow(ctx); err != nil {
 			return err
 		}
+		if err := t.cut(ctx); err != nil {
+			return err
+		}
 		end := t.end()
 		if end >= before || !t.shrinkable() {
 			return nil
 		}
 		before = end
 	}
+}
+
+// cut cuts off what the checkpoint has left at the end of the file, once nobody
+// looks at it any more where it is mapped.
+func (t *tree) cut(ctx context.Context) error {
+	if t.mapped {
+		t.domain.Retire(0, func() {})
+		if err := t.domain.Drain(ctx); err != nil {
+			return err
+		}
+	}
+	t.work.exclusive.Lock()
+	defer t.work.exclusive.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.cutHeld(0, time.Now())
 }
 
 // end is where the file could be cut.
