@@ -44,6 +44,8 @@ type writer struct {
 	// gone are frames of pages that were freed; those that are locked are
 	// retired when they no longer are.
 	gone, goneLocked []uint32
+	// kept are frames that clone took and could not use: one at most.
+	kept []uint32
 
 	group []*request
 	ops   []op
@@ -146,13 +148,13 @@ func (t *tree) touched(id page.ID, fr *pool.Frame, home mapping.Entry, dirty boo
 // clone freezes the frame of a page and goes on with a copy of it. It reports
 // false if the frame was being evicted.
 func (t *tree) clone(id page.ID, f uint32, frozen bool) (uint32, bool, error) {
-	nf, err := t.frameHeld()
+	nf, err := t.frameToCopy()
 	if err != nil {
 		return 0, false, err
 	}
 	// The writer may have been unpinned: f may be another page's by now.
 	if t.pages.Load(id) != mapping.Resident(f) {
-		t.pool.Give(nf)
+		t.writer.kept = append(t.writer.kept, nf)
 		return 0, false, nil
 	}
 	old, fr := t.pool.Frame(f), t.pool.Frame(nf)
@@ -162,7 +164,7 @@ func (t *tree) clone(id page.ID, f uint32, frozen bool) (uint32, bool, error) {
 	fr.Home.Store(0)
 	fr.Gen.Store(old.Gen.Load())
 	if !t.pool.Supplant(f, nf) { // it is being evicted
-		t.pool.Give(nf)
+		t.writer.kept = append(t.writer.kept, nf)
 		return 0, false, nil
 	}
 	t.lock(nf)
@@ -175,6 +177,19 @@ func (t *tree) clone(id page.ID, f uint32, frozen bool) (uint32, bool, error) {
 	t.pages.Store(id, mapping.Resident(nf))
 	t.pool.Supersede(f)
 	return nf, true, nil
+}
+
+// frameToCopy is frameHeld for clone, which comes again with the same page, if
+// that was evicted for this frame: then the frame is there already. To take one
+// anew might evict the page again, and so on for ever.
+func (t *tree) frameToCopy() (uint32, error) {
+	w := &t.writer
+	if n := len(w.kept) - 1; n >= 0 {
+		f := w.kept[n]
+		w.kept = w.kept[:n]
+		return f, nil
+	}
+	return t.frameHeld()
 }
 
 // create makes a new page, in a locked frame that init fills. Readers find it
@@ -291,6 +306,10 @@ func (w *writer) unlock(t *tree) {
 	w.locked = w.locked[:0]
 	w.gone = append(w.gone, w.goneLocked...)
 	w.goneLocked = w.goneLocked[:0]
+	for _, f := range w.kept {
+		t.pool.Give(f)
+	}
+	w.kept = w.kept[:0]
 	if len(w.gone) > 0 {
 		t.pool.Retire(w.gone)
 		w.gone = w.gone[:0]
