@@ -168,6 +168,27 @@ func BenchmarkRow(b *testing.B) {
 	}
 }
 
+// BenchmarkRows is BenchmarkRow by way of Rows.
+func BenchmarkRows(b *testing.B) {
+	p, _ := fullLeaf(b, 60)
+	Rebuild(p)
+	var r Rows
+	r.Reset(p)
+	var key []byte
+	n, i := 0, 0
+	for b.Loop() {
+		var payload []byte
+		var ok bool
+		if key, _, payload, ok = r.Row(key[:0], i); !ok {
+			b.Fatal("no row")
+		}
+		n += len(payload) + len(key)
+		if i++; i == r.Count() {
+			i = 0
+		}
+	}
+}
+
 func BenchmarkSplitAndMerge(b *testing.B) {
 	p, _ := fullLeaf(b, 60)
 	right := make([]byte, len(p))

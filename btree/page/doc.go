@@ -15,6 +15,7 @@
 //   - format.go: the bytes; areas, where the arrays of a page are
 //   - header.go: what all pages have; fences, limits, Used
 //   - find.go: Find, Get, Child: the path of a read; AppendKey
+//   - rows.go: Rows: the path of a scan
 //   - leaf.go: InitLeaf, Cell, Insert, Replace, Delete
 //   - inner.go: InitInner, ChildAt, SetChild, InsertChild, RemoveChild,
 //     SetSeparator

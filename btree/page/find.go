@@ -27,7 +27,36 @@ func Get(p, key []byte) (flags uint8, payload []byte, found, ok bool) {
 	if !a.parse(p) || a.kind != Leaf {
 		return 0, nil, false, false
 	}
-	i, found, ok := a.search(p, key)
+	prefix := p[HeaderBytes:][:a.prefix]
+	if len(key) < len(prefix) || string(key[:len(prefix)]) != string(prefix) {
+		return 0, nil, false, true
+	}
+	rest := key[len(prefix):]
+	want := head(rest)
+	heads := p[a.heads:][:headBytes*a.count]
+	i := lowerBound(heads, want)
+	heads = heads[headBytes*i:]
+	for n := 0; len(heads) >= headBytes && binary.LittleEndian.Uint32(heads) == want; n++ {
+		if n == linear {
+			return a.getRun(p, rest, want, i)
+		}
+		cell, keyEnd, ok := a.span(p, i)
+		skip := leafCell + a.prefix - a.strip
+		if !ok || skip > keyEnd {
+			return 0, nil, false, false
+		}
+		if string(cell[skip:keyEnd]) == string(rest) {
+			return cell[flagsAt], cell[keyEnd:], true, true
+		}
+		heads = heads[headBytes:]
+		i++
+	}
+	return 0, nil, false, true
+}
+
+// getRun is Get among the entries from lo on, as searchRun searches them.
+func (a *areas) getRun(p, rest []byte, want uint32, lo int) (flags uint8, payload []byte, found, ok bool) {
+	i, found, ok := a.searchRun(p, rest, want, lo)
 	if !found {
 		return 0, nil, false, ok
 	}
@@ -115,10 +144,10 @@ func (a *areas) searchRun(p, rest []byte, want uint32, lo int) (i int, found, ok
 // It has no branches that depend on heads, which would be guessed wrong every
 // other time, and of each four parts asks for the ends of three at once, so
 // that a search waits for half as many loads, one after the other.
-func lowerBound(heads []byte, want uint32) int {
 //
 // It looks at heads [i, i+n) only, which the compiler cannot see: checks of
 // bounds took a third of its time.
+func lowerBound(heads []byte, want uint32) int {
 	i, n := 0, len(heads)/headBytes
 	base := unsafe.Pointer(unsafe.SliceData(heads))
 	for n >= 4 {

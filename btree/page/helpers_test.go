@@ -155,6 +155,10 @@ func (m *model) check(p []byte) error {
 	if n := Used(p); n < m.size() || n > m.size()+MaxKey(len(p))+3 {
 		return fmt.Errorf("%d bytes are used, the entries take %d", n, m.size())
 	}
+	var r Rows
+	if r.Reset(p) != (m.kind == Leaf) || m.kind == Leaf && r.Count() != len(m.entries) {
+		return fmt.Errorf("%d rows of %d", r.Count(), len(m.entries))
+	}
 	for i, e := range m.entries {
 		key, ok := AppendKey([]byte("x"), p, i)
 		if !ok || string(key) != "x"+e.key {
@@ -164,6 +168,13 @@ func (m *model) check(p []byte) error {
 			flags, payload, ok := Cell(p, i)
 			if !ok || flags != e.flags || string(payload) != e.payload {
 				return fmt.Errorf("entry %d is %d %q, want %+v; ok is %t", i, flags, payload, e, ok)
+			}
+			if flags, payload, ok = r.Cell(i); !ok || flags != e.flags || string(payload) != e.payload {
+				return fmt.Errorf("cell of row %d is %d %q, want %+v; ok is %t", i, flags, payload, e, ok)
+			}
+			key, flags, payload, ok = r.Row(key[:1], i)
+			if !ok || string(key) != "x"+e.key || flags != e.flags || string(payload) != e.payload {
+				return fmt.Errorf("row %d is %q %d %q, want %+v; ok is %t", i, key, flags, payload, e, ok)
 			}
 		} else if child, ok := ChildAt(p, i+1); !ok || child != e.child {
 			return fmt.Errorf("child %d is %d, want %d", i+1, child, e.child)
@@ -260,7 +271,13 @@ func poke(p []byte, keys ...[]byte) (err error) {
 	within("high fence", high)
 	part, _ := OverflowPart(p)
 	within("part", part)
+	var r Rows
+	r.Reset(p)
 	for _, i := range []int{-1, 0, 1, 2, 3, 4, 7, 1 << 15, 1 << 16} {
+		_, _, row, _ := r.Row(nil, i)
+		within("row", row)
+		_, row, _ = r.Cell(i)
+		within("cell of a row", row)
 		_, payload, _ := Cell(p, i)
 		within("payload", payload)
 		key, ok := AppendKey(nil, p, i)
