@@ -109,7 +109,9 @@ func (c *counted) loaded(kind page.Kind) {
 // walked counts a descent of the writer, whose pages are visited as those of
 // readers are, but for no get. The caller holds mu.
 func (c *counters) walked(inners, leaves int) {
-	c.walkInners.Add(uint64(inners))
+	if inners > 0 {
+		c.walkInners.Add(uint64(inners))
+	}
 	c.walkLeaves.Add(uint64(leaves))
 }
 

@@ -85,16 +85,10 @@ func (t *tree) frame() (uint32, error) {
 			return 0, engine.ErrClosed
 		}
 		t.kick()
-		if n < awaitLooks {
-			runtime.Gosched()
-			continue
-		}
-		if t.readOnly && n > 1<<16 { // nobody cleans, and nobody needs to
+		if t.readOnly && n > heldLooks { // nobody cleans, and nobody needs to
 			return 0, errNoFrames
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-		t.pool.AwaitFree(ctx)
-		cancel()
+		t.pause(n)
 	}
 }
 
@@ -103,6 +97,7 @@ func (t *tree) evictAndTake() (uint32, bool) {
 	if t.spared() < t.spare() {
 		t.pool.Evict(evicted, t.unlink)
 		t.domain.Reclaim()
+		t.kick() // it may have passed by dirty ones
 	}
 	return t.pool.Take()
 }
@@ -131,11 +126,26 @@ func (t *tree) frameHeld() (uint32, error) {
 		if f, ok := t.pool.TakeReserve(); ok {
 			return f, nil
 		}
-		if n > 1<<16 {
+		if n > heldLooks {
 			return 0, errNoFrames
 		}
-		runtime.Gosched()
+		t.pause(n)
 	}
+}
+
+// heldLooks is how often the writer looks for a frame before it gives up: for
+// some seconds. What it waits for is readers that are pinned.
+const heldLooks = 1 << 12
+
+// pause is between two looks for a frame.
+func (t *tree) pause(n int) {
+	if n < awaitLooks {
+		runtime.Gosched()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	_ = t.pool.AwaitFree(ctx)
+	cancel()
 }
 
 // bring makes a page resident, for the writer. It returns its frame, in which

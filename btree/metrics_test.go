@@ -127,6 +127,9 @@ func TestPagesThatDoNotFitAreMissedAndEvicted(t *testing.T) {
 	if c.Hits != c.LeafHits.Plus(c.InnerHits) || c.Misses != c.LeafMisses.Plus(c.InnerMisses) {
 		t.Errorf("kinds do not add up: %+v", c)
 	}
+	if c.InnerHits.Or(0) == 0 {
+		t.Errorf("no inner page is kept: %+v", c)
+	}
 	if c.Bytes.Or(0) > 256<<10+64<<12 {
 		t.Errorf("%v bytes of cache", c.Bytes)
 	}

@@ -57,6 +57,7 @@ type writer struct {
 func (t *tree) descend(key []byte) (page.ID, error) {
 	w := &t.writer
 	if w.last != 0 && t.within(w.last, key) {
+		t.counts.walked(0, 1)
 		return w.last, nil
 	}
 	w.last = 0
@@ -71,6 +72,7 @@ func (t *tree) descend(key []byte) (page.ID, error) {
 		t.pool.Touch(f)
 		if page.KindOf(p) == page.Leaf {
 			w.last = id
+			t.counts.walked(w.height, 1)
 			return id, nil
 		}
 		child, i, ok := page.Child(p, key)
@@ -97,6 +99,13 @@ func (t *tree) within(id page.ID, key []byte) bool {
 // page is dirty then; if a snapshot or the checkpoint being written needs it as
 // it was, it is another frame from now on, with a copy.
 func (t *tree) change(id page.ID) (uint32, error) {
+	const none = ^uint32(0)
+	spare := none // for a copy; taken before the page is looked at, which it may displace
+	defer func() {
+		if spare != none {
+			t.pool.Give(spare)
+		}
+	}()
 	for {
 		f, err := t.bring(id)
 		if err != nil {
@@ -107,17 +116,20 @@ func (t *tree) change(id page.ID) (uint32, error) {
 		}
 		fr := t.pool.Frame(f)
 		dirty := fr.State() == pool.Dirty
-		first := fr.Gen.Load() < t.gen
-		frozen := first && dirty && t.ckpt != nil
+		frozen := dirty && t.ckpt != nil && fr.Gen.Load() < t.gen
 		if t.clock.Needed(fr.Stamp.Load()) || frozen {
-			nf, ok, err := t.clone(id, f, frozen)
-			if err != nil {
-				return 0, err
+			if spare == none {
+				if spare, err = t.frameHeld(); err != nil {
+					spare = none
+					return 0, err
+				}
+				continue
 			}
-			if ok {
-				return nf, nil
+			if !t.clone(id, f, spare, frozen) {
+				continue
 			}
-			continue
+			f, spare = spare, none
+			return f, nil
 		}
 		if !t.pool.MarkDirty(f) {
 			continue // it is being evicted, or just came
@@ -145,51 +157,28 @@ func (t *tree) touched(id page.ID, fr *pool.Frame, home mapping.Entry, dirty boo
 	}
 }
 
-// clone freezes the frame of a page and goes on with a copy of it. It reports
-// false if the frame was being evicted.
-func (t *tree) clone(id page.ID, f uint32, frozen bool) (uint32, bool, error) {
-	nf, err := t.frameToCopy()
-	if err != nil {
-		return 0, false, err
-	}
-	// The writer may have been unpinned: f may be another page's by now.
-	if t.pages.Load(id) != mapping.Resident(f) {
-		t.writer.kept = append(t.writer.kept, nf)
-		return 0, false, nil
-	}
+// clone freezes the frame of a page and goes on with a copy of it in nf. It
+// reports false if the frame is being evicted.
+func (t *tree) clone(id page.ID, f, nf uint32, frozen bool) bool {
 	old, fr := t.pool.Frame(f), t.pool.Frame(nf)
 	copy(t.pool.Page(nf), t.pool.Page(f))
 	fr.Page.Store(id)
 	fr.Stamp.Store(t.writer.stamp)
 	fr.Home.Store(0)
 	fr.Gen.Store(old.Gen.Load())
-	if !t.pool.Supplant(f, nf) { // it is being evicted
-		t.writer.kept = append(t.writer.kept, nf)
-		return 0, false, nil
+	if !t.pool.Supplant(f, nf) {
+		return false
 	}
 	t.lock(nf)
-	home := mapping.Entry(old.Home.Load()) // frameHeld may have cleaned it
+	home := mapping.Entry(old.Home.Load())
 	t.touched(id, fr, home, home == 0)
 	t.old.Add(version.Version{
 		Page: id, Stamp: old.Stamp.Load(), Until: t.writer.stamp,
-		Frame: f, Home: home, Checkpoint: frozen && home == 0,
+		Frame: f, Home: home, Checkpoint: frozen,
 	})
 	t.pages.Store(id, mapping.Resident(nf))
 	t.pool.Supersede(f)
-	return nf, true, nil
-}
-
-// frameToCopy is frameHeld for clone, which comes again with the same page, if
-// that was evicted for this frame: then the frame is there already. To take one
-// anew might evict the page again, and so on for ever.
-func (t *tree) frameToCopy() (uint32, error) {
-	w := &t.writer
-	if n := len(w.kept) - 1; n >= 0 {
-		f := w.kept[n]
-		w.kept = w.kept[:n]
-		return f, nil
-	}
-	return t.frameHeld()
+	return true
 }
 
 // create makes a new page, in a locked frame that init fills. Readers find it
