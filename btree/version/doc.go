@@ -48,6 +48,6 @@
 // # Concurrency
 //
 // Everything may be called from many goroutines at once. One lock guards the
-// set, Finds share it. Nothing in the set is a Go pointer but one to each large
+// set, Finds share it; Prune releases it now and then. Nothing in the set is a Go pointer but one to each large
 // chunk, so the collector does not scan it.
 package version

@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// pruneBatch is how many versions go under one hold of the lock, some 50 us.
+const pruneBatch = 256
+
 // Prune removes the versions that neither a live snapshot nor a checkpoint
 // needs, and appends them to dst: their frames and homes are the caller's.
 //
@@ -19,14 +22,25 @@ func (s *Set) Prune(live []uint64, dst []Version) []Version {
 	if s.count.Load() == 0 {
 		return dst
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	horizon := uint64(math.MaxUint64)
 	if len(live) > 0 {
 		horizon = live[len(live)-1]
 		live = live[:len(live)-1]
 	}
-	dst = s.leave(live, horizon, dst)
+	for more := true; more; {
+		dst, more = s.pruneSome(live, horizon, dst)
+	}
+	return dst
+}
+
+// pruneSome is Prune for as long as the lock should be held at once; more says
+// that it has to be called again.
+func (s *Set) pruneSome(live []uint64, horizon uint64, dst []Version) (_ []Version, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if dst, more = s.leave(live, horizon, dst); more {
+		return dst, true
+	}
 	dst = s.judge(live, horizon, dst)
 	if s.count.Load() == 0 {
 		if len(s.slab.chunks) > 1 {
@@ -34,12 +48,14 @@ func (s *Set) Prune(live []uint64, dst []Version) []Version {
 		}
 		s.empty()
 	}
-	return dst
+	return dst, false
 }
 
 // leave takes the witnesses away that live lacks, from the highest to the
-// lowest, so that what remains of one that goes can go with the next.
-func (s *Set) leave(live []uint64, horizon uint64, dst []Version) []Version {
+// lowest, so that what remains of one that goes can go with the next. It stops
+// after a batch of versions; more says that there may be others.
+func (s *Set) leave(live []uint64, horizon uint64, dst []Version) (_ []Version, more bool) {
+	first := len(dst)
 	for at := len(s.witnesses) - 1; at >= 0; at-- {
 		w := s.witnesses[at]
 		if w.n >= horizon {
@@ -51,6 +67,10 @@ func (s *Set) leave(live []uint64, horizon uint64, dst []Version) []Version {
 		}
 		root := w.root
 		for root != none && (below == 0 || s.slab.at(root).stamp > live[below-1]) {
+			if len(dst)-first >= pruneBatch {
+				s.witnesses[at].root = root
+				return dst, true
+			}
 			rest := s.pop(root)
 			dst = s.unneeded(root, dst)
 			root = rest
@@ -60,7 +80,7 @@ func (s *Set) leave(live []uint64, horizon uint64, dst []Version) []Version {
 			at++ // a witness was inserted below
 		}
 	}
-	return dst
+	return dst, false
 }
 
 // judge finds witnesses for what waits, as far as the list goes.

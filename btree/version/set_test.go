@@ -182,3 +182,26 @@ func TestFindAndPruneOfNothingAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestManyBatchesGoInOnePrune(t *testing.T) {
+	const count = 5 * pruneBatch
+	var s Set
+	for p := range uint32(count) {
+		s.Add(old(p, 1+uint64(p%7), 9))
+	}
+	if got := s.Prune([]uint64{3, 8, 9}, nil); len(got) != 0 {
+		t.Fatalf("pruned %d that 8 needs", len(got))
+	}
+	later := 0
+	for p := range count {
+		if 1+p%7 > 3 {
+			later++
+		}
+	}
+	if got := s.Prune([]uint64{3, 9}, nil); len(got) != later {
+		t.Errorf("pruned %d, want the %d that 3 does not need", len(got), later)
+	}
+	if got := s.Prune([]uint64{9}, nil); len(got) != count-later || s.Len() != 0 {
+		t.Errorf("pruned %d, want %d; %d left", len(got), count-later, s.Len())
+	}
+}
