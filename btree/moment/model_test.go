@@ -358,7 +358,6 @@ func trace(visits []visit, at int) string {
 func TestNoInterleavingOverlooksASnapshot(t *testing.T) {
 	models := []model{
 		{readers: 1, lives: 2, groups: 3, lists: true},
-		{readers: 2, lives: 1, groups: 2, lists: true},
 		{readers: 2, lives: 1, groups: 3},
 	}
 	if os.Getenv("KVBENCH_SOAK") != "" {
