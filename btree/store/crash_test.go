@@ -154,6 +154,52 @@ func killed(t *testing.T, m *vfs.Mem) *vfs.Mem {
 	return k
 }
 
+// TestACommitSyncsWhatItRefersTo: also where the caller did not.
+func TestACommitSyncsWhatItRefersTo(t *testing.T) {
+	m := vfs.NewMem()
+	if err := errors.Join(newGrove(m, 4096), m.SyncDir(".")); err != nil {
+		t.Fatal(err)
+	}
+	g := mustOpen(t, m, Options{})
+	g.lazy = true
+	done, seed := 0, uint64(0)
+	m.Watch(func(p vfs.Point) {
+		for what, crashed := range m.Crashes(seed, 10) {
+			check(t, p.Op+" "+what, crashed, done, IOPread)
+		}
+		seed += 10
+	})
+	if err := g.play(0, func(n int) { done = n }); err != nil {
+		t.Fatal(err)
+	}
+	m.Watch(nil)
+	if err := g.f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestACopyIsDurableOnceTheFileIsClosed: then damage of either superblock
+// loses nothing.
+func TestACopyIsDurableOnceTheFileIsClosed(t *testing.T) {
+	m := vfs.NewMem()
+	if err := errors.Join(newGrove(m, 4096), m.SyncDir(".")); err != nil {
+		t.Fatal(err)
+	}
+	g := mustOpen(t, m, Options{})
+	if err := errors.Join(g.play(0, func(int) {}), g.f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for block := range int64(2) {
+		closed := m.Image(vfs.Synced)
+		change(t, closed, block*blockBytes+20, 1, func(p []byte) { p[0] ^= 1 }, func() {
+			g := mustOpen(t, closed, Options{ReadOnly: true})
+			if at, ok := g.stepOf(); !ok || at != len(history) || g.sb.Damage == nil {
+				t.Errorf("block %d: at %d, %+v", block, at, g.sb)
+			}
+		})
+	}
+}
+
 func TestACrashWhileAFileIsMadeLeavesNothingOrAllOfIt(t *testing.T) {
 	for _, pageBytes := range []int{4096, 8192, 32768} {
 		m := vfs.NewMem()

@@ -82,7 +82,7 @@ func TestAFileCutAnywhereIsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, io := range ways {
-			if _, err := openGrove(m, Options{IO: io}); !isCorrupt(err) || errors.Is(err, ErrUnborn) {
+			if _, _, err := Open(m, path, Options{IO: io}); !isCorrupt(err) || errors.Is(err, ErrUnborn) {
 				if n > 0 {
 					t.Fatalf("%s: %d of %d bytes: %v", io, n, size, err)
 				}

@@ -151,6 +151,29 @@ func TestAFileShrinksAndGrowsAgain(t *testing.T) {
 	})
 }
 
+// TestAFileGrowsAheadWhereThatHelps: what is mapped or written directly grows
+// in few steps, and not by much; otherwise as it is written.
+func TestAFileGrowsAheadWhereThatHelps(t *testing.T) {
+	for _, io := range ways {
+		m := vfs.NewMem()
+		if err := newGrove(m, 4096); err != nil {
+			t.Fatal(err)
+		}
+		c := vfs.NewCounting(m)
+		f, _ := open(t, c, path, Options{IO: io})
+		for slot := uint64(5); slot < 1000; slot++ {
+			write(t, f, 1, slot, 1)
+			if n := f.Slots(); n <= slot || io == IOPread && n != slot+1 || n > max(slot+9, slot*9/8+1) {
+				t.Fatalf("%s: %d slots with %d in use", io, n, slot+1)
+			}
+		}
+		steps := c.Counts(vfs.Page).Truncates
+		if io == IOPread && steps != 0 || io != IOPread && (steps < 8 || steps > 40) {
+			t.Errorf("%s: grew in %d steps", io, steps)
+		}
+	}
+}
+
 func TestASmallTreeHasASmallFile(t *testing.T) {
 	for pageBytes, most := range map[int]int64{4096: 64 << 10, 8192: 96 << 10} {
 		onEach(t, pageBytes, func(t *testing.T, fsys vfs.FS, path string, o Options) {
@@ -188,7 +211,10 @@ func TestWhatIsNoRefIsDamage(t *testing.T) {
 				t.Errorf("page %d at %v: %v", c.id, c.e, err)
 			}
 			if v, ok, err := f.VerifyView(c.id, c.e); ok || err != nil && !errors.Is(err, engine.ErrCorrupt) {
-				t.Errorf("page %d at %v: %x, %v, %v", c.id, c.e, v[:8], ok, err)
+				t.Errorf("page %d at %v: %x, %v, %v", c.id, c.e, v, ok, err)
+			}
+			if _, ok := f.View(c.e); ok && (c.e.Resident() || c.e.Slot() == 0) {
+				t.Errorf("there is a view at %v", c.e)
 			}
 		}
 		if err := f.ReadPage(p[1:], 20, e); err == nil || errors.Is(err, engine.ErrCorrupt) {

@@ -34,6 +34,7 @@ type grove struct {
 	places   map[page.ID]Ref
 	used     map[uint64]bool // slots that the newest checkpoint leads to
 	m        Mapping
+	lazy     bool // leaves it to Commit to sync
 }
 
 func newGrove(fsys vfs.FS, pageBytes int) error {
@@ -153,8 +154,10 @@ func (g *grove) checkpoint(version int, ids ...page.ID) error {
 		}
 	}
 	sb.Slots = slices.Max(slices.Collect(maps.Keys(used))) + 1
-	if err := g.f.Sync(); err != nil {
-		return err
+	if !g.lazy {
+		if err := g.f.Sync(); err != nil {
+			return err
+		}
 	}
 	if err := g.f.Commit(sb); err != nil {
 		return err
