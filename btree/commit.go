@@ -37,6 +37,7 @@ const (
 type commits struct {
 	mu    sync.Mutex
 	queue []*request // guarded by mu
+	taken wal.LSN    // requests so far; guarded by mu
 	ended bool       // guarded by mu; nothing is queued any more
 }
 
@@ -79,6 +80,13 @@ func (c *commits) end() {
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
+}
+
+// count is how many requests there were.
+func (c *commits) count() wal.LSN {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.taken
 }
 
 // Put implements engine.Engine.
@@ -285,6 +293,8 @@ func (t *tree) place(r *request, kind uint8, record []byte) (err error) {
 		c.mu.Unlock()
 		return engine.ErrClosed
 	}
+	c.taken++
+	r.lsn = c.taken // without a log, its number
 	if t.logging {
 		r.lsn, err = t.log.Append(kind, record)
 	}
@@ -365,16 +375,14 @@ func (t *tree) syncPages(ctx context.Context) error {
 	return t.checkpointNow(ctx)
 }
 
-// ApplyAsync implements engine.AsyncWriter.
+// ApplyAsync implements engine.AsyncWriter. Without a log the position is the
+// number of the write.
 func (t *tree) ApplyAsync(b *engine.Batch) (engine.LSN, error) {
 	level := engine.Buffered
 	if !t.logging {
 		level = engine.None
 	}
 	lsn, err := t.apply(b, level)
-	if err == nil && !t.logging && b.Len() > 0 {
-		return 1, nil // any: WaitDurable waits for all
-	}
 	return engine.LSN(lsn), err
 }
 
@@ -389,6 +397,9 @@ func (t *tree) WaitDurable(ctx context.Context, l engine.LSN) error {
 	if !t.logging {
 		if err := t.writable(); err != nil {
 			return err
+		}
+		if n := t.commits.count(); wal.LSN(l) > n {
+			return fmt.Errorf("%w: wait for write %d: there were %d", engine.ErrInvalid, l, n)
 		}
 		return t.syncPages(ctx)
 	}

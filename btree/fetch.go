@@ -88,7 +88,7 @@ func (t *tree) frame() (uint32, error) {
 		if t.readOnly && n > heldLooks { // nobody cleans, and nobody needs to
 			return 0, errNoFrames
 		}
-		t.pause(n)
+		t.rest(n)
 	}
 }
 
@@ -129,7 +129,7 @@ func (t *tree) frameHeld() (uint32, error) {
 		if n > heldLooks {
 			return 0, errNoFrames
 		}
-		t.pause(n)
+		t.rest(n)
 	}
 }
 
@@ -137,8 +137,8 @@ func (t *tree) frameHeld() (uint32, error) {
 // some seconds. What it waits for is readers that are pinned.
 const heldLooks = 1 << 12
 
-// pause is between two looks for a frame.
-func (t *tree) pause(n int) {
+// rest is between two looks for a frame.
+func (t *tree) rest(n int) {
 	if n < awaitLooks {
 		runtime.Gosched()
 		return
