@@ -77,6 +77,44 @@ func TestEvictTakesWhatIsHitIfThereIsNothingElse(t *testing.T) {
 	})
 }
 
+// A hammered policy finds all frames hit whenever it has looked at one.
+type hammered struct {
+	policy
+	p *Pool
+}
+
+func (h hammered) step(force bool) (f uint32, leaves bool) {
+	f, leaves = h.policy.step(force)
+	for f := range h.p.frames {
+		h.p.frames[f].ref.Store(h.p.most)
+	}
+	return f, leaves
+}
+
+func TestEvictEndsHoweverManyHitsThereAre(t *testing.T) {
+	eachPolicy(t, func(t *testing.T, policy string) {
+		p := newPool(t, Options{Frames: 20, Policy: policy})
+		for i := range uint32(20) {
+			admitted(t, p, i+1, Clean)
+			p.Touch(i)
+		}
+		real := p.policy
+		p.policy = hammered{real, p}
+		for i := range 3 {
+			if n := p.Evict(1, agree); n != 1 {
+				t.Errorf("call %d: %d frames left", i, n)
+			}
+		}
+		if n := p.Evict(99, refuse); n != 0 {
+			t.Errorf("%d frames left that should stay", n)
+		}
+		p.policy = real
+		for f := range p.frames { // free frames have none
+			p.frames[f].ref.Store(0)
+		}
+	})
+}
+
 // nodesInner makes a frame that is in the policy hold an inner page.
 func (p *Pool) nodesInner(f uint32) { p.order.nodes[f].inner = true }
 

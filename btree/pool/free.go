@@ -10,19 +10,19 @@ import (
 // Take takes a free frame for a page that is to be loaded or made. Its memory
 // holds anything. False: none is free now; evict some.
 func (p *Pool) Take() (f uint32, ok bool) {
-	if f, ok = p.take(p.limit, p.reserve); ok || p.count[Limbo].Load() == 0 {
+	if f, ok = p.take(p.reserve); ok || p.count[Limbo].Load() == 0 {
 		return f, ok
 	}
 	p.domain.Reclaim()
-	return p.take(p.limit, p.reserve)
+	return p.take(p.reserve)
 }
 
 // TakeReserve is Take for the writer, who must be able to end what it began: it
 // takes from the frames kept in reserve, too.
 func (p *Pool) TakeReserve() (f uint32, ok bool) {
-	if f, ok = p.take(len(p.frames), 0); !ok && p.count[Limbo].Load() > 0 {
+	if f, ok = p.take(0); !ok && p.count[Limbo].Load() > 0 {
 		p.domain.Reclaim()
-		f, ok = p.take(len(p.frames), 0)
+		f, ok = p.take(0)
 	}
 	if ok {
 		p.tally.reserveTakes.Add(1)
@@ -30,11 +30,11 @@ func (p *Pool) TakeReserve() (f uint32, ok bool) {
 	return f, ok
 }
 
-// take takes a frame if fewer than limit are used and more than keep are left.
-func (p *Pool) take(limit, keep int) (f uint32, ok bool) {
+// take takes a frame if more than keep are left.
+func (p *Pool) take(keep int) (f uint32, ok bool) {
 	p.freeing.Lock()
 	defer p.freeing.Unlock()
-	if !p.available(limit, keep) {
+	if !p.available(keep) {
 		return 0, false
 	}
 	// Frames that were used before, so that no more memory is touched than
@@ -50,14 +50,14 @@ func (p *Pool) take(limit, keep int) (f uint32, ok bool) {
 	return f, p.move(f, Free, Private)
 }
 
-// available says whether a frame can be taken, for which it maps memory if need
-// be. As long as that fails, the frames in reserve still have theirs. The
-// caller holds freeing.
-func (p *Pool) available(limit, keep int) bool {
-	if p.used >= limit || p.closed {
+// available says whether more than keep frames are free and have memory, which
+// it maps if need be. So while that fails, those in reserve still have theirs.
+// The caller holds freeing.
+func (p *Pool) available(keep int) bool {
+	if p.closed {
 		return false
 	}
-	for len(p.free)+p.mapped-p.fresh <= keep {
+	for p.mapped-p.used <= keep {
 		if !p.grow() {
 			return false
 		}
@@ -191,7 +191,7 @@ func (p *Pool) AwaitFree(ctx context.Context) error {
 func (p *Pool) watch() <-chan struct{} {
 	p.freeing.Lock()
 	defer p.freeing.Unlock()
-	if p.available(p.limit, p.reserve) {
+	if p.available(p.reserve) {
 		return nil
 	}
 	if p.freed == nil {

@@ -46,8 +46,10 @@ type Pool struct {
 	frames []Frame
 	chunks [][]byte // of page memory; nil until first used
 	guards
-	pageBits  uint   // log2 of PageBytes
+	pageBits  uint // log2 of PageBytes
+	pageBytes int
 	chunkBits uint   // log2 of frames per chunk
+	chunkMask uint32 // frames per chunk, less 1
 	most      uint32 // hits that the policy counts
 
 	// Readers read what is above; what is below changes all the time.
@@ -55,7 +57,6 @@ type Pool struct {
 
 	domain  *epoch.Domain
 	memory  offheap.Options
-	limit   int // Options.Frames
 	reserve int // Options.Reserve
 
 	count [states]atomic.Int64 // frames by state
@@ -97,12 +98,13 @@ func New(o Options) (*Pool, error) {
 		frames:    make([]Frame, n),
 		pageBits:  uint(bits.TrailingZeros(uint(o.PageBytes))),
 		chunkBits: uint(bits.TrailingZeros(uint(chunkBytes / o.PageBytes))),
+		pageBytes: o.PageBytes,
 		domain:    o.Domain,
 		memory:    o.Memory,
-		limit:     o.Frames,
 		reserve:   o.Reserve,
 		guards:    newGuards(n),
 	}
+	p.chunkMask = 1<<p.chunkBits - 1
 	p.chunks = make([][]byte, (n-1)>>p.chunkBits+1)
 	p.order = newOrder(p.frames)
 	switch o.Policy {
@@ -127,16 +129,16 @@ func New(o Options) (*Pool, error) {
 // Page is the memory of a frame, the same at each call. It must not be touched
 // by who does not hold the frame: see the package's comment.
 func (p *Pool) Page(f uint32) []byte {
-	at := uint64(f) & (1<<p.chunkBits - 1) << p.pageBits
-	end := at + 1<<p.pageBits
-	return p.chunks[f>>p.chunkBits][at:end:end]
+	// The masks spare checks of the shifts.
+	at := uint(f&p.chunkMask) << (p.pageBits & 63)
+	return p.chunks[f>>(p.chunkBits&31)][at:][:p.pageBytes:p.pageBytes]
 }
 
 // Frame is the descriptor of a frame, the same at each call.
 func (p *Pool) Frame(f uint32) *Frame { return &p.frames[f] }
 
 // PageBytes is the size of each page.
-func (p *Pool) PageBytes() int { return 1 << p.pageBits }
+func (p *Pool) PageBytes() int { return p.pageBytes }
 
 // grow maps the next chunk. The caller holds freeing, or is New.
 func (p *Pool) grow() bool {

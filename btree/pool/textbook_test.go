@@ -214,6 +214,10 @@ func traces(pages uint32) []trace {
 func TestEachPolicyLetsGoOfThePagesThatItsTextbookDoes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
+	n := 10_000
+	if !Optimistic { // slow, and nothing for a build that looks for races
+		n = 1_000
+	}
 	eachPolicy(t, func(t *testing.T, policy string) {
 		for _, room := range []int{1, 2, 9, 100} {
 			for _, tr := range traces(400) {
@@ -221,7 +225,7 @@ func TestEachPolicyLetsGoOfThePagesThatItsTextbookDoes(t *testing.T) {
 					rng := rand.New(rand.NewPCG(seed, 0))
 					real := &poolBook{t, newPool(t, Options{Frames: room, Policy: policy}), map[uint32]uint32{}}
 					text := newBook(policy, room)
-					for i := range 10_000 {
+					for i := range n {
 						id := tr.next(rng, i)
 						hit, gone := real.access(id, id%16 == 0)
 						wantHit, wantGone := text.access(id, id%16 == 0)
@@ -237,6 +241,9 @@ func TestEachPolicyLetsGoOfThePagesThatItsTextbookDoes(t *testing.T) {
 }
 
 func TestPoliciesHitMoreOftenThanLRUWhereTheyShould(t *testing.T) {
+	if !Optimistic {
+		t.Skip("one goroutine, long traces: nothing for a build that looks for races")
+	}
 	const room, seed = 100, 7
 	ratio := func(b book, tr trace, inner bool) float64 {
 		rng, hits, n := rand.New(rand.NewPCG(seed, 0)), 0, 0
