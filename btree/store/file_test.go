@@ -99,9 +99,9 @@ func TestPagesAreReadAsTheyWereWritten(t *testing.T) {
 		onEach(t, pageBytes, func(t *testing.T, fsys vfs.FS, path string, o Options) {
 			f, _ := open(t, fsys, path, o)
 			var refs []Ref
-			for slot, n := uint64(10), 1; slot < 300; slot, n = slot+uint64(n), n*2 {
+			for slot, n := uint64(10), 1; slot < 200; slot, n = slot+uint64(n), n*2 {
 				refs = append(refs, write(t, f, 1, slot, n)...)
-				read(t, f, 1, refs)
+				read(t, f, 1, refs[len(refs)-n:])
 			}
 			if err := f.Close(); err != nil {
 				t.Fatal(err)
