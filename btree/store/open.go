@@ -94,10 +94,14 @@ func (f *File) begin(o Options) (Superblock, error) {
 	f.scratch.New = func() any { return newScratch(f.pageBytes) }
 	f.length.Store(uint64(size) / uint64(sb.PageBytes))
 	f.generation, f.needed = sb.Generation, sb.Slots
-	switch {
-	case f.direct:
-		f.reads.Advise(vfs.DontNeed, 0, 0) // others may have left it there
-	default:
+	if !f.readOnly {
+		if err := f.sync(f.meta); err != nil {
+			return sb, err
+		}
+	}
+	if f.direct {
+		f.reads.Advise(vfs.DontNeed, 0, 0) // it may be in the page cache
+	} else {
 		f.reads.Advise(vfs.Random, 0, 0)
 	}
 	if o.IO == IOMmap {
@@ -108,9 +112,6 @@ func (f *File) begin(o Options) (Superblock, error) {
 			}
 			return sb, fmt.Errorf("open the file of pages: %w", err)
 		}
-	}
-	if !f.readOnly {
-		return sb, f.sync(f.meta)
 	}
 	return sb, nil
 }
