@@ -49,31 +49,75 @@ const (
 	viewLoads = 8
 
 	// viewLooks is how often a view looks for a page that is nowhere before
-	// it takes that for damage. A page has moved at most a few times meanwhile.
+	// it takes that for damage.
 	viewLooks = 1 << 12
 )
 
 // page returns a page of the snapshot. It stays until the next call of page or
 // leave, and must not be changed.
 func (v *view) page(id page.ID) ([]byte, error) {
+	if !v.enterTree() {
+		return nil, engine.ErrClosed
+	}
+	if p, _ := v.resident(v.tree.pages.Load(id)); p != nil {
+		return p, nil
+	}
+	return v.search(id)
+}
+
+// resident returns the page that the mapping has in a frame, if that is what
+// the snapshot sees. It is busy if it is, but on its way out: then the mapping
+// will have another place for it.
+func (v *view) resident(e mapping.Entry) (p []byte, busy bool) {
 	t := v.tree
-	for round := 0; ; round++ {
+	if !e.Resident() || t.pool.Frame(e.Frame()).Stamp.Load() > v.at {
+		return nil, false
+	}
+	if !v.enterFrame(e.Frame()) {
+		return nil, true
+	}
+	t.pool.Touch(e.Frame())
+	return t.pool.Page(e.Frame()), false
+}
+
+// search is page for one that may be anywhere.
+//
+// A writer adds the old version before the mapping has the new one. So what the
+// mapping does not have and then the versions do not is not there.
+func (v *view) search(id page.ID) ([]byte, error) {
+	t := v.tree
+	for looks, loads := 0, 0; looks < viewLooks && loads < viewLooks; {
 		if !v.enterTree() {
 			return nil, engine.ErrClosed
 		}
 		e := t.pages.Load(id)
-		if e.Resident() {
-			f := e.Frame()
-			if t.pool.Frame(f).Stamp.Load() <= v.at && v.enterFrame(f) {
-				t.pool.Touch(f)
-				return t.pool.Page(f), nil
+		p, busy := v.resident(e)
+		if p != nil {
+			return p, nil
+		}
+		old, ok := t.old.Find(id, v.at)
+		switch {
+		case busy:
+		case ok && old.Frame == version.NoFrame:
+			return v.readOld(id, old.Home)
+		case ok:
+			if v.enterFrame(old.Frame) {
+				return t.pool.Page(old.Frame), nil
 			}
+		case e != 0 && !e.Resident():
+			p, err := v.bring(id, e, loads)
+			if p != nil || err != nil {
+				return p, err
+			}
+			loads++
+			continue
+		default:
+			looks++
 		}
-		p, err := v.elsewhere(id, e, round)
-		if p != nil || err != nil {
-			return p, err
-		}
+		runtime.Gosched()
 	}
+	v.leave()
+	return nil, t.missing(id)
 }
 
 // enterTree pins the view, unless it is, and leaves the frame it was in. It
@@ -120,41 +164,6 @@ func (v *view) leaveFrame() {
 	}
 }
 
-// elsewhere finds a page that the mapping, which has e for it, does not have in
-// a frame as the snapshot sees it. Without a page and an error the caller looks
-// again.
-//
-// A writer adds the old version before the mapping has the new one. So what is
-// neither in the mapping nor among the versions is not there.
-func (v *view) elsewhere(id page.ID, e mapping.Entry, round int) ([]byte, error) {
-	t := v.tree
-	if old, ok := t.old.Find(id, v.at); ok {
-		if old.Frame == version.NoFrame {
-			if p := v.mapped(id, old.Home); p != nil {
-				return p, nil
-			}
-			return v.readOld(id, old)
-		}
-		if v.enterFrame(old.Frame) {
-			return t.pool.Page(old.Frame), nil
-		}
-		return nil, nil
-	}
-	if e != 0 && !e.Resident() && round < viewLooks {
-		if p := v.mapped(id, e); p != nil && page.Stamp(p) <= v.at {
-			return p, nil
-		} else if p == nil {
-			return v.bring(id, e, round)
-		}
-	}
-	if round >= viewLooks {
-		v.leave()
-		return nil, t.missing(id)
-	}
-	runtime.Gosched() // it came or went while we looked
-	return nil, nil
-}
-
 // mapped returns a page where the file is mapped, or nil: where it is not, and
 // where reading it says why not. The view is pinned, and so long the slot of a
 // page is not written again.
@@ -170,15 +179,19 @@ func (v *view) mapped(id page.ID, e mapping.Entry) []byte {
 }
 
 // bring reads a page that is on disk: into the pool, where the next one finds
-// it, or, if that does not work out, for this view alone.
-func (v *view) bring(id page.ID, e mapping.Entry, round int) ([]byte, error) {
+// it, or, if that has not worked out a few times, for this view alone. Without
+// a page and an error it is to be looked for again.
+func (v *view) bring(id page.ID, e mapping.Entry, loads int) ([]byte, error) {
 	t := v.tree
+	if p := v.mapped(id, e); p != nil {
+		return v.ifSeen(p), nil
+	}
 	v.leave()
 	if !t.scans.TryRLock() { // only Close locks it
 		return nil, engine.ErrClosed
 	}
 	defer t.scans.RUnlock()
-	if round < viewLoads {
+	if loads < viewLoads {
 		err := t.load(id, e)
 		if err == nil || t.pages.Load(id) != e {
 			return nil, nil
@@ -194,23 +207,32 @@ func (v *view) bring(id page.ID, e mapping.Entry, round int) ([]byte, error) {
 		}
 		return nil, t.damaged(err)
 	}
-	if page.Stamp(p) > v.at { // then there is an old version
-		return nil, nil
+	return v.ifSeen(p), nil
+}
+
+// ifSeen returns nil for a page that is newer than the snapshot. Then there is
+// an old version.
+func (v *view) ifSeen(p []byte) []byte {
+	if page.Stamp(p) > v.at {
+		return nil
 	}
-	return p, nil
+	return p
 }
 
 // readOld reads an old version that is only on disk. Its slot stays as long as
 // the snapshot is live.
-func (v *view) readOld(id page.ID, old version.Version) ([]byte, error) {
+func (v *view) readOld(id page.ID, home mapping.Entry) ([]byte, error) {
 	t := v.tree
+	if p := v.mapped(id, home); p != nil {
+		return p, nil
+	}
 	v.leave()
 	if !t.scans.TryRLock() { // only Close locks it
 		return nil, engine.ErrClosed
 	}
 	defer t.scans.RUnlock()
 	p := v.room()
-	if err := t.file.ReadPage(p, id, old.Home); err != nil {
+	if err := t.file.ReadPage(p, id, home); err != nil {
 		return nil, t.damaged(err)
 	}
 	return p, nil
