@@ -63,14 +63,12 @@ func (t *tree) applyGroup(group []*request) {
 	err := t.failed()
 	if err == nil {
 		err = t.perform(group)
-		if err != nil {
-			err = t.fail("apply a write", err)
-		}
 	}
 	for _, r := range group {
 		r.err = err
 		r.done.Store(true)
 	}
+	t.look()
 }
 
 // perform applies requests as one group, which snapshots see whole or not.
@@ -102,13 +100,23 @@ func (t *tree) perform(group []*request) error {
 	w.pin(t.domain)
 	w.hold = atomic && !large
 	err := t.performOps(w.ops)
+	if err != nil {
+		err = t.tear("apply a write", err, atomic)
+	}
 	w.unlock(t)
 	w.guard.Unpin()
-	if err != nil {
-		return err // the group is never published
-	}
 	t.clock.End()
-	return nil
+	return err
+}
+
+// tear ends all writing after a change of pages that failed, and all reading
+// too if some were changed: what they are now is no state that ever was.
+func (t *tree) tear(what string, err error, changed bool) error {
+	err = t.fail(what, err)
+	if changed || len(t.writer.locked) > 0 {
+		t.torn.Store(true)
+	}
+	return err
 }
 
 // collect appends the ops of a request.
@@ -204,12 +212,17 @@ func (t *tree) performOp(o *op) (err error) {
 
 // insert puts a key.
 func (t *tree) insert(o *op) error {
-	w := &t.writer
 	flags, payload, err := t.payload(o)
 	if err != nil {
 		return err
 	}
-	leaf, err := t.descend(o.key)
+	return t.insertCell(o.key, flags, payload)
+}
+
+// insertCell puts a key with the cell that it is to have.
+func (t *tree) insertCell(key []byte, flags uint8, payload []byte) error {
+	w := &t.writer
+	leaf, err := t.descend(key)
 	if err != nil {
 		return err
 	}
@@ -218,7 +231,7 @@ func (t *tree) insert(o *op) error {
 		return err
 	}
 	p := t.pool.Page(f)
-	i, found, ok := page.Find(p, o.key)
+	i, found, ok := page.Find(p, key)
 	if !ok {
 		return t.senseless(leaf)
 	}
@@ -239,10 +252,10 @@ func (t *tree) insert(o *op) error {
 	} else if w.appended == leaf {
 		w.appended = 0
 	}
-	if page.Insert(p, i, o.key, flags, payload) {
+	if page.Insert(p, i, key, flags, payload) {
 		return nil
 	}
-	return t.splitAndInsert(leaf, f, i, o.key, flags, payload, appending)
+	return t.splitAndInsert(leaf, f, i, key, flags, payload, appending)
 }
 
 // payload is what a cell of the op has, in the leaf or as a chain.

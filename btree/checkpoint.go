@@ -356,10 +356,16 @@ func (t *tree) pruneLog(f *freeze) {
 }
 
 // lastCheckpoint makes everything durable before the tree is closed. The
-// background has ended.
+// background has ended. After a failure only the log has what came last.
 func (t *tree) lastCheckpoint() error {
-	if t.readOnly || t.failed() != nil {
+	if t.readOnly {
 		return nil
+	}
+	if err := t.failed(); err != nil {
+		if t.logging {
+			return nil
+		}
+		return err
 	}
 	return t.checkpointNow(context.Background())
 }

@@ -39,6 +39,11 @@ type commits struct {
 	queue []*request // guarded by mu
 	taken wal.LSN    // requests so far; guarded by mu
 	ended bool       // guarded by mu; nothing is queued any more
+
+	// stopped counts those who let no write in; guarded by mu. Writes that
+	// come meanwhile wait on resumed, which the first of those makes.
+	stopped int
+	resumed *sync.Cond
 }
 
 // A request is a write in the queue.
@@ -73,6 +78,24 @@ func (t *tree) reuse(r *request) {
 	if r.scratch.Size() <= keptBytes && cap(r.record) <= keptBytes {
 		t.requests.Put(r)
 	}
+}
+
+// stop lets no write in until resume. What is queued stays.
+func (c *commits) stop() {
+	c.mu.Lock()
+	if c.resumed == nil {
+		c.resumed = sync.NewCond(&c.mu)
+	}
+	c.stopped++
+	c.mu.Unlock()
+}
+
+func (c *commits) resume() {
+	c.mu.Lock()
+	if c.stopped--; c.stopped == 0 {
+		c.resumed.Broadcast()
+	}
+	c.mu.Unlock()
 }
 
 // end lets nobody queue any more.
@@ -289,6 +312,9 @@ func (t *tree) commit(r *request, kind uint8, record []byte, level engine.Durabi
 func (t *tree) place(r *request, kind uint8, record []byte) (err error) {
 	c := &t.commits
 	c.mu.Lock()
+	for c.stopped > 0 {
+		c.resumed.Wait()
+	}
 	if c.ended {
 		c.mu.Unlock()
 		return engine.ErrClosed

@@ -26,7 +26,7 @@ func (t *tree) load(id page.ID, e mapping.Entry) error {
 // fill is load into a frame that is the caller's.
 func (t *tree) fill(f uint32, id page.ID, e mapping.Entry) error {
 	p := t.pool.Page(f)
-	if err := t.file.ReadPage(p, id, e); err != nil {
+	if err := t.readPage(p, id, e); err != nil {
 		t.pool.Give(f)
 		if t.pages.Load(id) != e {
 			return nil // its slot may be another's by now
@@ -46,6 +46,21 @@ func (t *tree) fill(f uint32, id page.ID, e mapping.Entry) error {
 	t.counts.stripe().loaded(page.KindOf(p))
 	t.pool.Admit(f, pool.Clean, page.KindOf(p) == page.Inner)
 	return nil
+}
+
+// readPage reads a page that the mapping said is at e. Where the file is mapped
+// the caller is pinned meanwhile, for e may be out of date: what was cut off
+// must not be touched.
+func (t *tree) readPage(dst []byte, id page.ID, e mapping.Entry) error {
+	if !t.mapped {
+		return t.file.ReadPage(dst, id, e)
+	}
+	g := t.domain.Pin()
+	defer g.Unpin()
+	if t.pages.Load(id) != e {
+		return errMoved
+	}
+	return t.file.ReadPage(dst, id, e)
 }
 
 // unlink takes a clean page out of the mapping, for the pool's evictions.

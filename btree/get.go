@@ -44,9 +44,12 @@ func (t *tree) Get(dst, key []byte) ([]byte, error) {
 	n := len(dst)
 	out, how := t.find(&q, dst, key)
 	g.Unpin()
-	for round := 0; how > found; round++ {
+	if t.torn.Load() {
+		return dst, t.failed()
+	}
+	for how > found {
 		var err error
-		if out, how, err = t.retry(&q, how, out[:n], key, round); err != nil {
+		if out, how, err = t.retry(&q, how, out[:n], key); err != nil {
 			return out[:n], err
 		}
 	}
@@ -58,7 +61,7 @@ func (t *tree) Get(dst, key []byte) ([]byte, error) {
 }
 
 // retry goes on where find could not. The caller is not pinned.
-func (t *tree) retry(q *lookup, how outcome, dst, key []byte, round int) ([]byte, outcome, error) {
+func (t *tree) retry(q *lookup, how outcome, dst, key []byte) ([]byte, outcome, error) {
 	switch how {
 	case cold:
 		if err := t.loadFor(q.id, q.entry); err != nil {
@@ -74,8 +77,8 @@ func (t *tree) retry(q *lookup, how outcome, dst, key []byte, round int) ([]byte
 	case broken:
 		return dst, how, t.senseless(q.id)
 	}
-	if err := t.failed(); err != nil && how == again && round > 1<<10 {
-		return dst, how, err // a write that failed half way keeps its pages
+	if t.torn.Load() {
+		return dst, how, t.failed()
 	}
 	if how == again {
 		q.restarts++

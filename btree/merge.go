@@ -212,7 +212,7 @@ func (t *tree) mergeSome() (more bool, err error) {
 		return nil
 	})
 	if err != nil {
-		return false, t.fail("merge pages", err)
+		return false, err
 	}
 	return t.sparse.some.Load(), nil
 }
@@ -238,11 +238,12 @@ func (t *tree) maintain(f func() error) error {
 	w.pin(t.domain)
 	w.hold = false
 	err := f()
+	if err != nil {
+		err = t.tear("change pages", err, false)
+	}
 	w.unlock(t)
 	w.guard.Unpin()
-	if err == nil {
-		t.clock.End()
-	}
+	t.clock.End()
 	return err
 }
 

@@ -48,6 +48,11 @@ func (t *tree) begin() (err error) {
 	if err := t.openLog(&sb); err != nil {
 		return err
 	}
+	if !t.readOnly {
+		if err := t.file.Heal(); err != nil {
+			return err
+		}
+	}
 	t.counts.placed(t.slots.Stats())
 	t.recovery = time.Since(began)
 	return nil
@@ -262,8 +267,10 @@ const (
 )
 
 func (r *replay) record(rec wal.Record) error {
-	r.bytes += int64(len(rec.Payload))
 	t := r.tree
+	if rec.Kind != checkpointRecord {
+		r.bytes += int64(len(rec.Payload))
+	}
 	damage := func(detail string, err error) error {
 		return engine.Corrupt(wal.SegmentPath(t.home.Path(logDir), rec.LSN.Segment()), rec.LSN.Offset(), detail, err)
 	}

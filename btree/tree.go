@@ -48,6 +48,8 @@ type tree struct {
 	large atomic.Int64
 	// failure is the first write that failed; after it there is none.
 	failure atomic.Pointer[error]
+	// torn stops reads too; see tear.
+	torn atomic.Bool
 	// closed stops calls; see drain.
 	closed atomic.Bool
 

@@ -19,6 +19,9 @@ const maxHeight = 24
 // errNoFrames: more pages are in use at once than the pool has frames.
 var errNoFrames = errors.New("no page can be evicted: raise cache_bytes")
 
+// errMoved: a page is not where it was.
+var errMoved = errors.New("page has moved")
+
 // A writer is the state of who holds mu.
 type writer struct {
 	guard epoch.Guard // pinned within a group
