@@ -66,6 +66,33 @@ func (c *crowd) entry(n int) entry {
 	return e
 }
 
+// room reports an error if a half could not take the entry that is its i-th,
+// were its fences the longest.
+func (c *crowd) room(i, at int, e entry) error {
+	m := *c.m
+	m.entries = nil
+	empty := m.size() - len(m.low) - len(m.high) + 2*MaxKey(c.size) + 3
+	left, right := c.m.entries[:at], c.m.entries[at:]
+	if m.kind == Inner {
+		right = right[1:]
+	}
+	for side, entries := range [][]entry{left, right} {
+		if side == 0 && i > at || side == 1 && (i < at || i == at && m.kind == Inner) {
+			continue
+		}
+		n := empty
+		for _, e := range append(entries[:len(entries):len(entries)], e) {
+			one := m
+			one.entries = []entry{e}
+			n += one.size() - m.size()
+		}
+		if n > c.size {
+			return fmt.Errorf("split at %d of %d, a half with entry %d may take %d bytes", at, len(c.m.entries), i, n)
+		}
+	}
+	return nil
+}
+
 func testSplitPoint(t *rapid.T, kind Kind) {
 	c := newCrowd(t, kind)
 	m := c.m
@@ -85,6 +112,9 @@ func testSplitPoint(t *rapid.T, kind Kind) {
 	fill := rapid.SampledFrom([]float64{0.5, 0.7, 0.9, 1}).Draw(t, "fill")
 	i, _ := m.find(e.key)
 	at := SplitPoint(p, i, e.need(), fill, appending)
+	if err := c.room(i, at, e); err != nil {
+		t.Fatal(err)
+	}
 	right, r, err := m.split(p, at)
 	if err != nil {
 		t.Fatal(err)
@@ -92,17 +122,9 @@ func testSplitPoint(t *rapid.T, kind Kind) {
 	if len(m.entries) == 0 || len(r.entries) == 0 {
 		t.Fatalf("%d and %d entries", len(m.entries), len(r.entries))
 	}
-	half, hm, other, om := p, m, right, &r
+	half, hm := p, m
 	if r.covers(e.key) {
-		half, hm, other, om = right, &r, p, m
-	}
-	if kind == Leaf && i == at {
-		// The separator decides, so that either must do.
-		grown := *om
-		grown.entries = append(grown.entries, entry{key: e.key, payload: e.payload})
-		if n := grown.size(); n > len(other) {
-			t.Fatalf("at %d, the other half would take %d bytes", at, n)
-		}
+		half, hm = right, &r
 	}
 	if !hm.insert(half, e) {
 		t.Fatalf("at %d of %d: an entry of %d does not fit", at, len(m.entries)+len(r.entries), e.need())
@@ -199,6 +221,41 @@ func TestASplitInTheMiddleHalves(t *testing.T) {
 			if at < n*4/10 || at > n*6/10 {
 				t.Errorf("at %d of %d", at, n)
 			}
+		}
+	}
+}
+
+func TestAMiddleSplitHasRoomWhereverALargeEntryGoes(t *testing.T) {
+	for _, size := range pageSizes {
+		m := &model{kind: Leaf, id: 3}
+		p, next := filled(m, size)
+		e := next()
+		e.payload = strings.Repeat("v", MaxInline(size)-len(e.key))
+		c := crowd{size: size, m: m}
+		for i := range len(m.entries) + 1 {
+			if err := c.room(i, SplitPoint(p, i, e.need(), 1, false), e); err != nil {
+				t.Fatal(err)
+			}
+			if i != len(m.entries) {
+				continue
+			}
+			if err := c.room(i, SplitPoint(p, i, e.need(), 0.5, true), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestAmongEqualSeparatorsTheMiddleOneIsTaken(t *testing.T) {
+	m := &model{kind: Leaf, id: 3}
+	p := m.newPage(4096)
+	n := 0
+	for n < 200 && m.insert(p, entry{key: string([]byte{byte(n)}), payload: strings.Repeat("v", 28)}) {
+		n++
+	}
+	for _, i := range []int{0, n} {
+		if at := SplitPoint(p, i, 29, 1, false); at < n/2-1 || at > n/2+1 {
+			t.Errorf("entry %d: at %d of %d", i, at, n)
 		}
 	}
 }
