@@ -18,13 +18,16 @@ func (t *tree) clean(b *batch, n int) (int, error) {
 		t.mu.Unlock()
 		return 0, err
 	}
+	pin := t.domain.Pin() // old versions may go at any time
 	freed := t.pickVictims(b, n)
 	if len(b.items) == 0 {
+		pin.Unpin()
 		t.mu.Unlock()
 		return freed, nil
 	}
 	b.place(t, false)
 	b.begin(t)
+	pin.Unpin()
 	t.mu.Unlock()
 	b.copy(t)
 	if err := b.write(t); err != nil {
@@ -47,12 +50,15 @@ func (t *tree) cleanHeld(n int) (int, error) {
 		t.work.held = new(batch)
 	}
 	b := t.work.held
+	pin := t.domain.Pin() // old versions may go at any time
 	freed := t.pickVictims(b, min(n, batchPages))
 	if len(b.items) == 0 {
+		pin.Unpin()
 		return freed, nil
 	}
 	b.place(t, false)
 	b.begin(t)
+	pin.Unpin()
 	b.copy(t)
 	if err := b.write(t); err != nil {
 		return freed, err
