@@ -16,9 +16,14 @@ import (
 // each frame a page, an old version or nothing. Nobody uses the tree meanwhile,
 // and no checkpoint is being written.
 func (t *tree) checkSpace() error {
-	t.domain.Retire(0, func() {})
-	if err := t.domain.Drain(context.Background()); err != nil {
-		return err
+	for range 2 { // what is dropped may have to wait until nobody can see it
+		t.mu.Lock()
+		t.takeDropped()
+		t.mu.Unlock()
+		t.domain.Retire(0, func() {})
+		if err := t.domain.Drain(context.Background()); err != nil {
+			return err
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
