@@ -466,6 +466,7 @@ func (t *tree) fail(what string, err error) error {
 	err = fmt.Errorf("%s: %w", what, err)
 	if t.failure.CompareAndSwap(nil, &err) {
 		t.countFailure(err)
+		t.suspect(err)
 		t.env.Log.Error("no more writes", "dir", t.home.Dir, "error", err)
 		t.kick()
 		return err

@@ -112,6 +112,9 @@ func (t *tree) openFile() (store.Superblock, error) {
 		return store.Superblock{}, t.damaged(engine.Corrupt(path, -1, "the file is missing", nil))
 	}
 	if there {
+		if err := t.renew(path); err != nil {
+			return store.Superblock{}, fmt.Errorf("write %s anew, of which a sync has failed: %w", path, err)
+		}
 		sb, err := t.openData(path)
 		if err == nil {
 			return sb, t.makeLogDir()
@@ -149,6 +152,9 @@ func (t *tree) exists(path string) (bool, error) {
 func (t *tree) openData(path string) (sb store.Superblock, err error) {
 	o := store.Options{PageBytes: t.settings.PageBytes, IO: t.settings.IO, ReadOnly: t.readOnly}
 	t.file, sb, err = store.Open(t.counting, path, o)
+	if err != nil && !t.readOnly {
+		t.suspect(err)
+	}
 	return sb, err
 }
 

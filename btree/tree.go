@@ -155,7 +155,11 @@ func (t *tree) free() error {
 		err = errors.Join(err, t.log.Close())
 	}
 	if t.file != nil {
-		err = errors.Join(err, t.file.Close())
+		e := t.file.Close()
+		if e != nil {
+			t.suspect(e)
+		}
+		err = errors.Join(err, e)
 	}
 	t.domain.Close()
 	if t.pool != nil {

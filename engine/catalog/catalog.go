@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kvbench/kvbench/btree"
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/mem"
 	"github.com/kvbench/kvbench/engine/noop"
@@ -20,6 +21,7 @@ import (
 func All() []engine.Driver {
 	drivers := []engine.Driver{
 		lsm.Driver(),
+		btree.Driver(),
 		hashidx.Driver(),
 		pebble.Driver(), bbolt.Driver(), badger.Driver(), goleveldb.Driver(), pogreb.Driver(),
 	}
