@@ -23,7 +23,7 @@ type batch struct {
 	items  []item
 	buffer []byte // of the items, in their order
 	slots  []uint64
-	guard  epoch.Guard // from pick to copy: no frame becomes another page's
+	guard  epoch.Guard // from open to copied: no frame becomes another page's
 
 	victims  []uint32          // scratch
 	versions []version.Version // scratch
@@ -42,7 +42,20 @@ type item struct {
 	copied bool
 }
 
-func (b *batch) reset() { b.items = b.items[:0] }
+// open begins a batch. It ends with copied, or, with nothing in it, with shut.
+func (b *batch) open(t *tree) {
+	b.items = b.items[:0]
+	b.guard = t.domain.Pin()
+}
+
+// shut ends a batch if it is empty, and reports that.
+func (b *batch) shut() bool {
+	if len(b.items) > 0 {
+		return false
+	}
+	b.guard.Unpin()
+	return true
+}
 
 // add picks the page in a frame. mu is held.
 func (b *batch) add(t *tree, id page.ID, f uint32) {
@@ -85,18 +98,16 @@ func takeSlots(t *tree, dst []uint64, n int, lowest bool) []uint64 {
 	return t.slots.Take(dst, n)
 }
 
-// begin keeps the frames of the batch from becoming those of other pages until
-// copy. mu is held since they were picked. Where readers lock, it copies: they
-// must not wait for a writer who waits for frames.
-func (b *batch) begin(t *tree) {
-	b.guard = t.domain.Pin()
+// copyHeld copies the pages of the batch where readers lock, and mu is held:
+// later they would wait for a writer who waits for frames, while pinned.
+func (b *batch) copyHeld(t *tree) {
 	if !pool.Optimistic {
 		b.copyAll(t)
 	}
 }
 
-// copy copies what begin has not, and ends what begin began.
-func (b *batch) copy(t *tree) {
+// copied copies the pages elsewhere, and lets go of the frames.
+func (b *batch) copied(t *tree) {
 	if pool.Optimistic {
 		b.copyAll(t)
 	}

@@ -146,7 +146,7 @@ func (t *tree) writeFrozen(f *freeze) error {
 		}
 		t.pickFrozen(f, b)
 		t.work.left.Store(int64(f.leftN + len(f.clones)))
-		if len(b.items) == 0 {
+		if b.shut() {
 			over := f.over()
 			if over {
 				t.ckpt = nil // the writer need not care any more
@@ -160,9 +160,9 @@ func (t *tree) writeFrozen(f *freeze) error {
 			continue
 		}
 		b.place(t, t.work.settling.Load() > 0)
-		b.begin(t)
+		b.copyHeld(t)
 		t.mu.Unlock()
-		b.copy(t)
+		b.copied(t)
 		if err := b.write(t); err != nil {
 			return err
 		}
@@ -176,10 +176,10 @@ func (t *tree) writeFrozen(f *freeze) error {
 // lookPages is how many pages of a freeze are looked at while writers wait.
 const lookPages = 2048
 
-// pickFrozen fills a batch with pages that are to be written, and finds those
+// pickFrozen opens a batch and fills it with pages that are to be written, and finds those
 // that need not be. mu is held.
 func (t *tree) pickFrozen(f *freeze, b *batch) {
-	b.reset()
+	b.open(t)
 	for len(f.clones) > 0 && len(b.items) < batchPages {
 		id := f.clones[len(f.clones)-1]
 		f.clones = f.clones[:len(f.clones)-1]
@@ -194,8 +194,6 @@ func (t *tree) pickFrozen(f *freeze, b *batch) {
 			t.old.Settled(id, v.Stamp)
 		}
 	}
-	guard := t.domain.Pin() // no frame becomes another page's
-	defer guard.Unpin()
 	for n := 0; n < lookPages && len(b.items) < batchPages; n++ {
 		id, ok := f.nextLeft(f.cursor)
 		if !ok {

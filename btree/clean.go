@@ -18,18 +18,15 @@ func (t *tree) clean(b *batch, n int) (int, error) {
 		t.mu.Unlock()
 		return 0, err
 	}
-	pin := t.domain.Pin() // old versions may go at any time
 	freed := t.pickVictims(b, n)
-	if len(b.items) == 0 {
-		pin.Unpin()
+	if b.shut() {
 		t.mu.Unlock()
 		return freed, nil
 	}
 	b.place(t, false)
-	b.begin(t)
-	pin.Unpin()
+	b.copyHeld(t)
 	t.mu.Unlock()
-	b.copy(t)
+	b.copied(t)
 	if err := b.write(t); err != nil {
 		return freed, err
 	}
@@ -50,27 +47,24 @@ func (t *tree) cleanHeld(n int) (int, error) {
 		t.work.held = new(batch)
 	}
 	b := t.work.held
-	pin := t.domain.Pin() // old versions may go at any time
 	freed := t.pickVictims(b, min(n, batchPages))
-	if len(b.items) == 0 {
-		pin.Unpin()
+	if b.shut() {
 		return freed, nil
 	}
 	b.place(t, false)
-	b.begin(t)
-	pin.Unpin()
-	b.copy(t)
+	b.copyHeld(t)
+	b.copied(t)
 	if err := b.write(t); err != nil {
 		return freed, err
 	}
 	return freed + t.settleVictims(b), nil
 }
 
-// pickVictims fills a batch, by half at most with old versions. The frames of
-// those that are on disk already it frees at once, and returns how many. mu is
-// held.
+// pickVictims opens a batch and fills it, by half at most with old versions,
+// which may go at any time. The frames of those that are on disk already it
+// frees at once, and returns how many. mu is held.
 func (t *tree) pickVictims(b *batch, n int) (freed int) {
-	b.reset()
+	b.open(t)
 	b.versions = t.old.Spillable(b.versions[:0], (n+1)/2)
 	b.victims = b.victims[:0]
 	for i := range b.versions {

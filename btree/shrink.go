@@ -89,17 +89,15 @@ func (t *tree) moveDown() (moved int, target uint64, err error) {
 		}
 		t.mu.Lock()
 		next = t.pickMoves(b, next, last, target)
-		if len(b.items) > 0 {
-			b.begin(t)
-		}
+		b.copyHeld(t)
 		t.mu.Unlock()
-		if len(b.items) == 0 {
+		if b.shut() {
 			if next == 0 {
 				break
 			}
 			continue
 		}
-		b.copy(t)
+		b.copied(t)
 		t.readMoves(b)
 		if err := b.write(t); err != nil {
 			return moved, target, err
@@ -125,12 +123,11 @@ func (t *tree) moveDown() (moved int, target uint64, err error) {
 	return moved, target, nil
 }
 
-// pickMoves fills a batch with clean pages that are to move, and takes slots
+// pickMoves opens a batch and fills it with clean pages that are to move, and takes slots
 // for them. It returns the page to go on with, 0 if there is no room left. mu is
 // held.
 func (t *tree) pickMoves(b *batch, next, last page.ID, target uint64) page.ID {
-	b.reset()
-	guard := t.domain.Pin()
+	b.open(t)
 	for n := 0; n < lookPages && len(b.items) < batchPages && next <= last; n++ {
 		id := next
 		next++
@@ -146,7 +143,6 @@ func (t *tree) pickMoves(b *batch, next, last page.ID, target uint64) page.ID {
 		}
 		b.items = append(b.items, it)
 	}
-	guard.Unpin()
 	b.slots = t.slots.Take(b.slots[:0], len(b.items))
 	for i, s := range b.slots {
 		if s < target {
