@@ -33,17 +33,17 @@ type walk struct {
 
 	// whole: image is the leaf, with the rows [from, to) within the bounds;
 	// those of the leaves before, if first, and behind, if last, are beyond
-	// them. Otherwise there is only the row, in key and cell.
+	// them. Otherwise there is only the row.
 	whole       bool
 	first, last bool
 	from, to    int
 	image       []byte
+	rows        page.Rows // of image
 
+	key     []byte
 	flags   uint8
 	payload []byte
-	keyed   bool // key is the row's
-	key     []byte
-	cell    []byte
+	cell    []byte // payload's memory, of a row without its leaf
 	long    []byte // a value from overflow pages
 
 	fence  []byte // scratch
@@ -122,10 +122,10 @@ func (i *iterator) Next() bool {
 	}
 	if w.whole && w.i+1 < w.to && w.flags == 0 && !w.tree.closed.Load() {
 		// Most rows are of this kind. The one before had no error.
-		flags, payload, ok := page.Cell(w.image, w.i+1)
+		key, flags, payload, ok := w.rows.Row(w.key[:0], w.i+1)
 		if ok && flags == 0 {
 			w.i++
-			w.flags, w.payload, w.keyed = 0, payload, false
+			w.key, w.payload = key, payload
 			return true
 		}
 	}
@@ -149,13 +149,6 @@ func (i *iterator) Key() []byte {
 	w := i.walk
 	if w == nil || w.place != atRow {
 		return nil
-	}
-	if !w.keyed {
-		w.keyed = true
-		var ok bool
-		if w.key, ok = page.AppendKey(w.key[:0], w.image, w.i); !ok {
-			w.note(w.senseless(w.leaf))
-		}
 	}
 	return w.key
 }
@@ -348,7 +341,7 @@ func (w *walk) take(id page.ID, p []byte, i int) (taken, ok bool) {
 		return false, false
 	}
 	w.cell = append(w.cell[:0], payload...)
-	w.flags, w.payload, w.keyed = flags, w.cell, true
+	w.flags, w.payload = flags, w.cell
 	w.leaf, w.i, w.whole, w.place = id, i, false, atRow
 	return true, true
 }
@@ -368,14 +361,14 @@ func (w *walk) unfold() bool {
 // copyLeaf makes the walk one of the rows of a leaf, which it need not see any
 // more.
 func (w *walk) copyLeaf(id page.ID, p []byte) bool {
-	if page.KindOf(p) != page.Leaf {
-		return w.fail(w.senseless(id))
-	}
 	w.image = append(w.image[:0], p...)
 	w.leave()
+	if !w.rows.Reset(w.image) {
+		return w.fail(w.senseless(id))
+	}
 	w.leaf, w.whole = id, true
 	low, high, bounded, ok := page.Fences(w.image)
-	w.from, w.to = 0, page.Count(w.image)
+	w.from, w.to = 0, w.rows.Count()
 	w.first = len(low) == 0 || bytes.Compare(low, w.lower) <= 0
 	w.last = !bounded || w.upper != nil && bytes.Compare(high, w.upper) >= 0
 	if ok && w.first && len(w.lower) > 0 {
@@ -428,7 +421,7 @@ func (w *walk) backward(i int) bool {
 
 // step goes to row i of the image. It is done, unless that has expired.
 func (w *walk) step(i int) (done, ok bool) {
-	flags, payload, ok := page.Cell(w.image, i)
+	key, flags, payload, ok := w.rows.Row(w.key[:0], i)
 	if ok && flags != 0 {
 		var r row
 		if r, ok = parseRow(flags, payload); ok && r.over(w.now) {
@@ -439,7 +432,7 @@ func (w *walk) step(i int) (done, ok bool) {
 		return true, w.fail(w.senseless(w.leaf))
 	}
 	w.i, w.place = i, atRow
-	w.flags, w.payload, w.keyed = flags, payload, false
+	w.key, w.flags, w.payload = key, flags, payload
 	return true, true
 }
 
