@@ -321,33 +321,11 @@ func (v *view) senseless(id page.ID) error {
 	return v.tree.senseless(id)
 }
 
-// readAt calls f with a page as the snapshot at n sees it, which is live. The
-// page is valid during f, which must not wait for anything.
-func (t *tree) readAt(n uint64, id page.ID, f func(p []byte) error) error {
-	v := view{tree: t, at: n}
-	defer v.end()
-	p, err := v.page(id)
-	if err != nil {
-		return err
-	}
-	return f(p)
-}
-
-// readOverflow appends the value of length bytes whose overflow pages begin
-// with first, as the snapshot at n sees them, which is live.
-func (t *tree) readOverflow(n uint64, dst []byte, first page.ID, length int) ([]byte, error) {
-	v := view{tree: t, at: n}
-	out, err := v.appendChain(dst, first, length)
-	v.end()
-	if err != nil {
-		return dst, err
-	}
-	return out, nil
-}
-
 // growAtOnce: memory for a longer value is taken as its pages come.
 const growAtOnce = 1 << 20
 
+// appendChain appends the value of length bytes whose overflow pages begin with
+// first.
 func (v *view) appendChain(dst []byte, first page.ID, length int) ([]byte, error) {
 	dst = slices.Grow(dst, min(length, growAtOnce))
 	id, left := first, length
