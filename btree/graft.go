@@ -22,8 +22,16 @@ type graft struct {
 	left, right []byte // what becomes of a leaf of the tree
 }
 
-// perform is what the group does.
+// perform is what the group does. An error leaves a part of it, which nobody
+// may see.
 func (g *graft) perform() error {
+	if err := g.join(); err != nil {
+		return g.tree.tear("bulk load", err, true)
+	}
+	return nil
+}
+
+func (g *graft) join() error {
 	t := g.tree
 	w := &t.writer
 	w.last, w.appended = 0, 0
@@ -164,7 +172,6 @@ type cut struct {
 
 	absorbed bool // the left half is the first of the leaves
 	more     bool // there is a right half
-	rows     int
 }
 
 // plan makes the halves, in memory, and reports whether that works out. p is

@@ -178,7 +178,7 @@ func (l *load) install() error {
 	l.over = true // the pages are the tree's
 	g := graft{tree: t, made: &l.made}
 	if err := t.maintain(g.perform); err != nil {
-		return t.fail("bulk load", err)
+		return err
 	}
 	l.made.giveBack()
 	return nil

@@ -183,7 +183,6 @@ type shape struct {
 	seen   map[page.ID]bool
 	leaves int
 	next   page.ID // that the leaf before has
-	last   []byte  // key
 }
 
 // page returns a copy of a page, and notes it.

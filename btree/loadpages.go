@@ -12,8 +12,7 @@ import (
 type builder struct {
 	tree *tree
 
-	ids  []page.ID // taken, and not used so far: the last comes first
-	pool []page.ID // scratch
+	ids []page.ID // taken, and not used so far: the last comes first
 
 	// The leaf that is being made: page id, for keys from low on.
 	id    page.ID
