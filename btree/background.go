@@ -55,6 +55,7 @@ type work struct {
 
 	written     atomic.Uint64 // bytes of pages
 	checkpoints atomic.Uint64
+	moves       atomic.Uint64 // pages moved so that the file could be cut
 	observed    atomic.Int64
 }
 
@@ -110,10 +111,15 @@ func poke(c chan struct{}) {
 	}
 }
 
-// look kicks the cleaner if few frames are free or clean. It costs some loads.
+// look kicks the cleaner if few frames are free or clean, and the checkpointer
+// if too many are dirty. It costs some loads.
 func (t *tree) look() {
-	if t.work.options.Clean(t.poolNow()) > 0 {
+	p := t.poolNow()
+	if t.work.options.Clean(p) > 0 {
 		poke(t.work.clean)
+	}
+	if float64(p.Dirty) >= t.settings.DirtyShare*float64(p.Frames) {
+		t.kickCheckpoint()
 	}
 }
 

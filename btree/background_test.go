@@ -200,7 +200,7 @@ func TestACheckpointThatIsDueTakesItsTimeUntilSomebodyWaits(t *testing.T) {
 			t.Fatal("no second checkpoint began")
 		}
 		before := time.Now()
-		if err := tr.Settle(context.Background()); err != nil {
+		if err := tr.checkpointNow(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(before); took > 0 {

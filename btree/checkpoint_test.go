@@ -346,6 +346,23 @@ func TestTheFileShrinksWhenMostIsDeleted(t *testing.T) {
 	}
 }
 
+func TestUpdatesThatGoOnHardlyMovePages(t *testing.T) {
+	w := newWorkbench(t, 1, map[string]string{"durability": "none", "cache_bytes": "4m", "shrink_slack": "0.25"})
+	for range 40 {
+		w.change(w.rng.IntN(1000))
+		w.check(w.tree.checkpointNow(context.Background()))
+	}
+	written := w.tree.work.written.Load() / uint64(w.tree.settings.PageBytes)
+	if n := w.tree.work.moves.Load(); n > written/50 {
+		t.Errorf("%d pages were moved of %d that were written", n, written)
+	}
+	// What one checkpoint left free the next one writes to.
+	if s := w.tree.slots.Stats(); s.Slots > 5*s.Held/2 {
+		t.Errorf("the file grows: %+v", s)
+	}
+	w.close()
+}
+
 func TestManyWhoWaitShareACheckpoint(t *testing.T) {
 	w := newWorkbench(t, 1, map[string]string{"mode": "cow", "durability": "sync"})
 	var done sync.WaitGroup

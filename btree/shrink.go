@@ -215,6 +215,7 @@ func (t *tree) settleMove(it *item) bool {
 }
 
 func (t *tree) moved(it *item) bool {
+	t.work.moves.Add(1)
 	t.changed = append(t.changed, it.id)
 	t.dropSlot(it.from.Slot())
 	return true
