@@ -23,8 +23,10 @@ const (
 	dataName = "data"
 	logDir   = "log"
 
+	// Of the log 8 segments cover what a checkpoint lets go, and no more than
+	// this each, since some are kept to be written again.
 	minSegmentBytes = 64 << 10
-	maxSegmentBytes = 64 << 20
+	maxSegmentBytes = 16 << 20
 
 	// hugeBytes: frames are in huge pages if they are as much.
 	hugeBytes = 32 << 20
@@ -229,7 +231,7 @@ func (t *tree) openLog(sb *store.Superblock) error {
 	o := wal.Options{
 		From: wal.LSN(sb.LogFrom), Through: wal.LSN(sb.LogThrough), Complete: sb.LogFrom == 0,
 		Recycle: 2, ReadOnly: t.readOnly,
-		SegmentBytes: min(max(t.settings.LogBytes/4, minSegmentBytes), maxSegmentBytes),
+		SegmentBytes: min(max(t.settings.LogBytes/8, minSegmentBytes), maxSegmentBytes),
 	}
 	if !t.logging {
 		o.FirstBytes = minSegmentBytes
