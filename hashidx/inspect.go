@@ -152,12 +152,11 @@ func (s *survey) withoutEngine(why error) error {
 	if errors.Is(why, engine.ErrLocked) || errors.Is(why, engine.ErrWrongEngine) {
 		return why
 	}
-	v := &verifier{ctx: s.ctx, fsys: s.fsys, dir: s.dir, report: func(engine.Problem) {}}
-	unlock, err := v.enter()
+	d, err := examination(s.ctx, s.dir, engine.Env{FS: s.fsys}, func(engine.Problem) {})
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer d.Close() //nolint:errcheck // is a lock of a reader
 	if err := s.list(); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"github.com/kvbench/kvbench/engine"
-	"github.com/kvbench/kvbench/engine/vfs"
+	"github.com/kvbench/kvbench/engine/examine"
 	"github.com/kvbench/kvbench/engine/wal"
 	"github.com/kvbench/kvbench/hashidx/hint"
 	"github.com/kvbench/kvbench/hashidx/manifest"
@@ -24,10 +24,7 @@ import (
 // frame that it is about; each entry of the index image and the frame at its
 // place. Files that nobody names are no problem: a crash may leave them.
 type verifier struct {
-	ctx    context.Context
-	fsys   vfs.FS
-	dir    string
-	report func(engine.Problem)
+	*examine.Dir
 
 	state   manifest.State
 	numbers map[owner]uint16 // of its segments
@@ -37,12 +34,12 @@ type verifier struct {
 
 // verify implements engine.Driver.Verify.
 func verify(ctx context.Context, dir string, env engine.Env, report func(engine.Problem)) error {
-	v := &verifier{ctx: ctx, fsys: vfs.Classed(env.WithDefaults().FS, vfs.Data), dir: dir, report: report}
-	unlock, err := v.enter()
+	d, err := examination(ctx, dir, env, report)
 	if err != nil {
 		return fmt.Errorf("verify hash: %w", err)
 	}
-	defer unlock()
+	defer d.Close() //nolint:errcheck // is a lock of a reader
+	v := &verifier{Dir: d}
 	defer func() { v.image.end() }()
 	for _, step := range []func() error{v.readManifest, v.readImage, v.checkSealed, v.checkTails} {
 		if err := step(); err != nil {
@@ -52,71 +49,19 @@ func verify(ctx context.Context, dir string, env engine.Env, report func(engine.
 	return nil
 }
 
-// enter locks the directory as a reader. What is wrong with the marker is a
-// problem like others, but not if it is another engine's.
-func (v *verifier) enter() (unlock func(), err error) {
-	home, err := engine.OpenHome(v.fsys, v.dir, marker(), true)
-	if err == nil {
-		return func() { home.Close() }, nil
-	}
-	path := filepath.Join(v.dir, engine.MarkerName)
-	switch {
-	case errors.Is(err, engine.ErrNotEngineDir):
-		if !v.exists(manifest.Name) && !v.exists(manifest.Hot.String()) {
-			return nil, err
-		}
-		v.problem(path, 0, "the file is missing")
-		return func() {}, nil
-	case errors.Is(err, engine.ErrCorrupt):
-		v.found(path, err, "") //nolint:errcheck // the first step finds the context ended
-	default:
-		return nil, err
-	}
-	lock, err := v.fsys.Lock(path, false)
-	if errors.Is(err, vfs.ErrLocked) {
-		return nil, fmt.Errorf("%s: %w", v.dir, engine.ErrLocked)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return func() { lock.Close() }, nil
+// examination opens a directory to be read by itself.
+func examination(ctx context.Context, dir string, env engine.Env, report func(engine.Problem)) (*examine.Dir, error) {
+	return examine.Open(ctx, env.WithDefaults().FS, dir, marker(), report, manifest.Name, manifest.Hot.String())
 }
 
-func (v *verifier) exists(name string) bool {
-	_, err := v.fsys.Stat(filepath.Join(v.dir, name))
-	return err == nil
-}
+func (v *verifier) logDir(log manifest.Log) string { return filepath.Join(v.Root, log.String()) }
 
-func (v *verifier) logDir(log manifest.Log) string { return filepath.Join(v.dir, log.String()) }
-
-// problem reports what is wrong at an offset of a file.
-func (v *verifier) problem(path string, off int64, format string, args ...any) {
-	v.report(engine.Problem{File: path, Offset: off, Detail: fmt.Sprintf(format, args...)})
-}
-
-// found reports an error that came of reading a file, unless the check itself
-// has to end. The note ends what is said of it.
+// found is Found, which says where no data is lost.
 func (v *verifier) found(path string, err error, note string) error {
-	if v.ctx.Err() != nil {
-		return v.ctx.Err()
-	}
 	if errors.Is(err, hint.ErrUnusable) || unusable(err) {
 		note += lossless
 	}
-	if damage, ok := errors.AsType[*engine.CorruptionError](err); ok {
-		detail := damage.Detail
-		if damage.Cause != nil {
-			detail += ": " + damage.Cause.Error()
-		}
-		v.problem(damage.File, damage.Offset, "%s%s", detail, note)
-	} else if damage, ok := errors.AsType[*wal.DamageError](err); ok {
-		v.problem(damage.Path, damage.Offset, "%s%s", damage.Detail, note)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		v.problem(path, 0, "the file is missing%s", note)
-	} else {
-		v.problem(path, -1, "cannot be read: %v%s", err, note)
-	}
-	return nil
+	return v.Found(path, err, note)
 }
 
 // lossless ends what is said of a file that only repeats what segments say.
@@ -125,7 +70,7 @@ const lossless = "; no data is lost by that"
 // readManifest reads what all else is held against. A directory that was made
 // and never used has none.
 func (v *verifier) readManifest() error {
-	s, err := manifest.Read(v.fsys, v.dir)
+	s, err := manifest.Read(v.FS, v.Root)
 	if err == nil {
 		v.state, v.numbers = s, make(map[owner]uint16, len(s.Segments))
 		for _, g := range s.Segments {
@@ -137,12 +82,12 @@ func (v *verifier) readManifest() error {
 	if errors.Is(err, fs.ErrNotExist) && !v.hasFiles(manifest.Hot) && !v.hasFiles(manifest.Cold) {
 		return nil
 	}
-	return v.found(filepath.Join(v.dir, manifest.Name), err, "")
+	return v.found(filepath.Join(v.Root, manifest.Name), err, "")
 }
 
 // hasFiles reports whether there is anything in a log's directory.
 func (v *verifier) hasFiles(log manifest.Log) bool {
-	names, err := v.fsys.List(v.logDir(log))
+	names, err := v.FS.List(v.logDir(log))
 	return err == nil && len(names) > 0
 }
 
@@ -181,13 +126,13 @@ func (v *verifier) checkSealed() error {
 func (v *verifier) checkSegment(g *manifest.Segment) error {
 	dir := v.logDir(g.Log)
 	c := v.newCheck(g.Log, g.ID)
-	info, err := v.fsys.Stat(c.path)
+	info, err := v.FS.Stat(c.path)
 	if err != nil {
 		v.image.forget(g.Number)
 		return v.found(c.path, err, "")
 	}
 	if info.Size() < g.Bytes {
-		v.problem(c.path, info.Size(), "the file ends, and should have %d bytes", g.Bytes)
+		v.Problem(c.path, info.Size(), "the file ends, and should have %d bytes", g.Bytes)
 	}
 	if g.Hinted {
 		if err := c.openHint(g); err != nil {
@@ -195,7 +140,7 @@ func (v *verifier) checkSegment(g *manifest.Segment) error {
 		}
 		defer c.closeHint()
 	}
-	if err := wal.Scan(v.fsys, dir, g.ID, 0, g.Bytes, c.record); err != nil {
+	if err := wal.Scan(v.FS, dir, g.ID, 0, g.Bytes, c.record); err != nil {
 		note := ""
 		if c.rows == nil {
 			note = unseen
@@ -233,7 +178,7 @@ func (v *verifier) checkTail(log manifest.Log) error {
 	dir, from, o := v.logDir(log), replayFrom(&v.state, log), tailOptions(&v.state, log, v.unknown)
 	if !v.hasFiles(log) {
 		if from != 0 || o.Through != 0 || len(v.unsealed(log)) > 0 {
-			v.problem(dir, 0, "the log is missing")
+			v.Problem(dir, 0, "the log is missing")
 		}
 		return nil
 	}
@@ -248,13 +193,13 @@ func (v *verifier) checkTail(log manifest.Log) error {
 		return c.record(rec)
 	}
 	if from.Offset() > recordsBegin {
-		if err := wal.Scan(v.fsys, dir, from.Segment(), 0, from.Offset(), next); err != nil {
+		if err := wal.Scan(v.FS, dir, from.Segment(), 0, from.Offset(), next); err != nil {
 			if err := v.found(wal.SegmentPath(dir, from.Segment()), err, unseen); err != nil {
 				return err
 			}
 		}
 	}
-	l, err := wal.Open(v.fsys, dir, o, next)
+	l, err := wal.Open(v.FS, dir, o, next)
 	if c != nil {
 		c.damaged = err != nil
 		c.end()
@@ -266,7 +211,7 @@ func (v *verifier) checkTail(log manifest.Log) error {
 		if err != nil {
 			v.image.forget(g.Number)
 		} else if !slices.ContainsFunc(l.Segments(), func(s wal.Segment) bool { return s.ID == g.ID }) {
-			v.problem(wal.SegmentPath(dir, g.ID), 0, "the file is missing")
+			v.Problem(wal.SegmentPath(dir, g.ID), 0, "the file is missing")
 			v.image.forget(g.Number)
 		}
 	}
@@ -308,7 +253,7 @@ func (v *verifier) unsealed(log manifest.Log) (all []*manifest.Segment) {
 func (v *verifier) checkLeft(some []*manifest.Segment) {
 	for _, g := range some {
 		if left := v.image.left(g.Number); left > 0 {
-			v.problem(v.image.path, -1, "%d entries are in segment %d (%s), in which no op was found",
+			v.Problem(v.image.path, -1, "%d entries are in segment %d (%s), in which no op was found",
 				left, g.Number, wal.SegmentPath(v.logDir(g.Log), g.ID))
 		}
 	}

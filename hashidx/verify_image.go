@@ -94,21 +94,20 @@ func (v *verifier) readImage() error {
 	if s.Name == "" {
 		return nil
 	}
-	dir := filepath.Join(v.dir, imageDir)
+	dir := filepath.Join(v.Root, imageDir)
 	path := filepath.Join(dir, s.Name)
 	v.image.path = path
 	sound := true
-	if onDisk(v.fsys, path) {
-		err := diskindex.Verify(v.ctx, v.fsys, dir, s.Name, func(p engine.Problem) {
+	if onDisk(v.FS, path) {
+		err := diskindex.Verify(v.Context(), v.FS, dir, s.Name, func(p engine.Problem) {
 			sound = false
-			p.Detail += lossless
-			v.report(p)
+			v.Problem(p.File, p.Offset, "%s%s", p.Detail, lossless)
 		})
 		if err != nil || !sound {
 			return v.foundIf(path, err)
 		}
 	}
-	m, h, err := openImage(v.fsys, dir, s.Name)
+	m, h, err := openImage(v.FS, dir, s.Name)
 	if err != nil {
 		return v.found(path, err, "")
 	}
@@ -118,10 +117,10 @@ func (v *verifier) readImage() error {
 		for _, e := range some {
 			m.counts[numberOf(e.Place)]++
 		}
-		return v.ctx.Err()
+		return v.Err()
 	})
 	if err == nil && (h.Seed != v.state.Seed || h.Covers != s.Covers) {
-		v.problem(path, 0, "it is of another time: it covers %v, and should %v%s", h.Covers, s.Covers, lossless)
+		v.Problem(path, 0, "it is of another time: it covers %v, and should %v%s", h.Covers, s.Covers, lossless)
 	} else if err == nil {
 		return nil
 	}
@@ -178,7 +177,7 @@ func (v *verifier) load(next []*manifest.Segment, most int) error {
 				in.left = append(in.left, imageEntry{uint32(e.Place), uint32(e.Hash), uint16(e.Hash >> 48)})
 			}
 		}
-		return v.ctx.Err()
+		return v.Err()
 	})
 	if err != nil {
 		m.segments, m.each = nil, nil

@@ -50,7 +50,7 @@ func (v *verifier) newCheck(log manifest.Log, id uint32) *segmentCheck {
 
 // record checks a record, whose own checksum is right.
 func (c *segmentCheck) record(rec wal.Record) error {
-	if err := c.v.ctx.Err(); err != nil {
+	if err := c.v.Err(); err != nil {
 		return err
 	}
 	off := rec.LSN.Offset() + wal.PayloadOffset
@@ -58,14 +58,14 @@ func (c *segmentCheck) record(rec wal.Record) error {
 	for p := rec.Payload; len(p) > 0; ops++ {
 		n, err := c.frame(p, off)
 		if err != nil {
-			c.v.problem(c.path, off, "%v", err)
+			c.v.Problem(c.path, off, "%v", err)
 			return nil
 		}
 		p = p[n:]
 		off += int64(n)
 	}
 	if rec.Kind > manyOps || rec.Kind == oneOp && ops != 1 {
-		c.v.problem(c.path, rec.LSN.Offset(), "a record of kind %d with %d ops", rec.Kind, ops)
+		c.v.Problem(c.path, rec.LSN.Offset(), "a record of kind %d with %d ops", rec.Kind, ops)
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (c *segmentCheck) frame(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	if op.Sequenced != (c.log == manifest.Cold) {
-		c.v.problem(c.path, off, "an op that belongs into the other log")
+		c.v.Problem(c.path, off, "an op that belongs into the other log")
 	}
 	seen := hint.Op{
 		Hash: xxh3.HashSeed(op.Key, c.v.state.Seed), Offset: uint32(off), Length: uint32(n),
@@ -97,7 +97,7 @@ func (c *segmentCheck) frame(p []byte, off int64) (int, error) {
 // dispute reports a disagreement, unless there were many.
 func (c *segmentCheck) dispute(path string, off int64, format string, args ...any) {
 	if c.disputes++; c.disputes <= mostComplaints {
-		c.v.problem(path, off, format, args...)
+		c.v.Problem(path, off, format, args...)
 	}
 }
 
@@ -155,7 +155,7 @@ func (c *segmentCheck) byRows() error {
 	if c.rows == nil {
 		return nil
 	}
-	f, err := c.v.fsys.Open(c.path)
+	f, err := c.v.FS.Open(c.path)
 	if err != nil {
 		return c.v.found(c.path, err, "")
 	}
@@ -166,7 +166,7 @@ func (c *segmentCheck) byRows() error {
 		if !ok {
 			return nil
 		}
-		if err := c.v.ctx.Err(); err != nil {
+		if err := c.v.Err(); err != nil {
 			return err
 		}
 		p = slices.Grow(p[:0], int(row.Length))[:row.Length]
@@ -179,7 +179,7 @@ func (c *segmentCheck) byRows() error {
 			continue
 		}
 		if _, err := c.frame(p[:n], int64(row.Offset)); err != nil {
-			c.v.problem(c.path, int64(row.Offset), "%v", err)
+			c.v.Problem(c.path, int64(row.Offset), "%v", err)
 			c.rows.skip()
 			c.entries.skipTo(row.Offset + 1)
 		}
@@ -210,21 +210,21 @@ func (c *segmentCheck) end() {
 		}
 	}
 	if more := c.disputes - mostComplaints; more > 0 {
-		c.v.problem(c.path, -1, "%d more disagreements with its hint or the index image", more)
+		c.v.Problem(c.path, -1, "%d more disagreements with its hint or the index image", more)
 	}
 }
 
 // compare holds what the manifest says of a segment against its ops.
 func (c *segmentCheck) compare(g *manifest.Segment) {
-	path := filepath.Join(c.v.dir, manifest.Name)
+	path := filepath.Join(c.v.Root, manifest.Name)
 	if g.Ops != c.ops {
-		c.v.problem(path, -1, "segment %d (%s) has %d ops, not %d", g.Number, c.path, c.ops, g.Ops)
+		c.v.Problem(path, -1, "segment %d (%s) has %d ops, not %d", g.Number, c.path, c.ops, g.Ops)
 	}
 	if c.ops > 0 && g.Lowest > c.lowest {
-		c.v.problem(path, -1, "segment %d (%s) has an op of sequence %d, and should have none below %d", g.Number, c.path, c.lowest, g.Lowest)
+		c.v.Problem(path, -1, "segment %d (%s) has an op of sequence %d, and should have none below %d", g.Number, c.path, c.lowest, g.Lowest)
 	}
 	if g.Highest != 0 && g.Highest < c.highest {
-		c.v.problem(path, -1, "segment %d (%s) has an op of sequence %d, and should have none above %d", g.Number, c.path, c.highest, g.Highest)
+		c.v.Problem(path, -1, "segment %d (%s) has an op of sequence %d, and should have none above %d", g.Number, c.path, c.highest, g.Highest)
 	}
 }
 
@@ -232,8 +232,8 @@ func (c *segmentCheck) compare(g *manifest.Segment) {
 // though no data is lost.
 func (c *segmentCheck) openHint(g *manifest.Segment) error {
 	s := hint.Segment{Log: uint8(g.Log), ID: g.ID, Bytes: g.Bytes}
-	dir := filepath.Join(c.v.dir, hintDir)
-	r, err := hint.Open(c.v.fsys, dir, s)
+	dir := filepath.Join(c.v.Root, hintDir)
+	r, err := hint.Open(c.v.FS, dir, s)
 	if err != nil {
 		return c.v.found(filepath.Join(dir, s.Name()), err, "")
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/kvbench/kvbench/engine"
-	"github.com/kvbench/kvbench/engine/vfs"
 	"github.com/kvbench/kvbench/engine/wal"
 	"github.com/kvbench/kvbench/lsm/compaction"
 	"github.com/kvbench/kvbench/lsm/manifest"
@@ -44,7 +43,12 @@ type surveyed struct {
 func inspect(ctx context.Context, dir string, env engine.Env) (engine.Layout, error) {
 	env = env.WithDefaults()
 	s := &survey{now: env.Now(), log: *newLogCheck(), tables: map[uint64]table.Properties{}}
-	s.verifier = &verifier{ctx: ctx, fsys: vfs.Classed(env.FS, vfs.Data), dir: dir, report: s.damage}
+	d, err := examination(ctx, dir, env, s.damage)
+	if err != nil {
+		return engine.Layout{}, fmt.Errorf("inspect lsm: %w", err)
+	}
+	defer d.Close() //nolint:errcheck // is a lock of a reader
+	s.verifier = &verifier{Dir: d}
 	if err := s.look(); err != nil {
 		return engine.Layout{}, fmt.Errorf("inspect lsm: %w", err)
 	}
@@ -61,18 +65,15 @@ func (s *survey) damage(p engine.Problem) {
 }
 
 func (s *survey) look() error {
-	unlock, err := s.enter()
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	var o settings
 	if _, err := engine.Decode(describe(), nil, &o); err != nil {
 		return err
 	}
-	if s.picker, err = compaction.New(o.pickerSettings()); err != nil {
+	picker, err := compaction.New(o.pickerSettings())
+	if err != nil {
 		return err
 	}
+	s.picker = picker
 	if err := s.listFiles(); err != nil {
 		return err
 	}
@@ -90,12 +91,12 @@ func (s *survey) look() error {
 	s.space()
 	s.layout.Tables = append(s.layout.Tables, s.levelTable(), s.runTable(), s.tableTable(), s.blobTable(),
 		s.segmentTable(), s.fileTable(), s.orphanTable())
-	return s.ctx.Err()
+	return s.Err()
 }
 
 // listFiles finds all files.
 func (s *survey) listFiles() error {
-	names, err := s.fsys.List(s.dir)
+	names, err := s.FS.List(s.Root)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (s *survey) listFiles() error {
 
 // addFile adds a file, or all in a directory.
 func (s *survey) addFile(kind, path string) error {
-	info, err := s.fsys.Stat(s.path(path))
+	info, err := s.FS.Stat(s.Path(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -128,7 +129,7 @@ func (s *survey) addFile(kind, path string) error {
 		s.files = append(s.files, surveyed{kind, path, info.Size()})
 		return nil
 	}
-	names, err := s.fsys.List(s.path(path))
+	names, err := s.FS.List(s.Path(path))
 	for _, name := range names {
 		if err == nil {
 			err = s.addFile(kind, path+"/"+name)
@@ -140,14 +141,14 @@ func (s *survey) addFile(kind, path string) error {
 // readTables reads what tables say of themselves.
 func (s *survey) readTables() error {
 	for _, p := range s.state.Version.All() {
-		if err := s.ctx.Err(); err != nil {
+		if err := s.Err(); err != nil {
 			return err
 		}
 		id := p.Table.ID
-		path := s.path(tableDir + "/" + tableName(id))
-		r, err := table.Open(s.fsys, path, id, table.ReaderOptions{})
+		path := s.Path(tableDir + "/" + tableName(id))
+		r, err := table.Open(s.FS, path, id, table.ReaderOptions{})
 		if err != nil {
-			if err := s.found(path, err, ""); err != nil {
+			if err := s.Found(path, err, ""); err != nil {
 				return err
 			}
 			continue
@@ -160,15 +161,15 @@ func (s *survey) readTables() error {
 
 // readLog counts what recovery would replay.
 func (s *survey) readLog() error {
-	if len(s.list(logDir)) == 0 {
+	if len(s.List(logDir)) == 0 {
 		return nil
 	}
-	l, err := wal.Open(s.fsys, s.path(logDir), s.logOptions(), func(rec wal.Record) error {
+	l, err := wal.Open(s.FS, s.Path(logDir), s.logOptions(), func(rec wal.Record) error {
 		s.log.record(rec) //nolint:errcheck // counts; Verify says what is wrong
-		return s.ctx.Err()
+		return s.Err()
 	})
 	if err != nil {
-		return s.found(s.path(logDir), err, "")
+		return s.Found(s.Path(logDir), err, "")
 	}
 	s.segments = l.Segments()
 	return l.Close()

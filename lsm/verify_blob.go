@@ -45,7 +45,7 @@ func (v *verifier) checkBlobs() error {
 
 // checkBlob reads a blob file. meta is what the manifest says of it, or nil.
 func (v *verifier) checkBlob(id uint64, meta *version.Blob) error {
-	c := &blobCheck{path: v.path(blobDir + "/" + blobName(id)), damaged: map[uint64]bool{}}
+	c := &blobCheck{path: v.Path(blobDir + "/" + blobName(id)), damaged: map[uint64]bool{}}
 	v.blobs[id] = c
 	note := unnamed
 	if meta != nil {
@@ -54,22 +54,22 @@ func (v *verifier) checkBlob(id uint64, meta *version.Blob) error {
 			return err
 		}
 	}
-	r, err := blob.Open(v.fsys, c.path, id, blob.ReaderOptions{})
+	r, err := blob.Open(v.FS, c.path, id, blob.ReaderOptions{})
 	if err != nil {
-		return v.found(c.path, err, note)
+		return v.Found(c.path, err, note)
 	}
 	info := r.Info()
 	if meta != nil && info != *meta {
-		v.problem(c.path, -1, "the file is %v, and the manifest says %v", &info, meta)
+		v.Problem(c.path, -1, "the file is %v, and the manifest says %v", &info, meta)
 	}
 	if info.Bytes > math.MaxUint32 {
-		v.problem(c.path, -1, "the file has %d bytes: no blob file is so large", info.Bytes)
+		v.Problem(c.path, -1, "the file has %d bytes: no blob file is so large", info.Bytes)
 		return r.Close()
 	}
 	err = r.Walk(func(p blob.Pointer, _ []byte) error {
 		c.records = append(c.records, blobRecord{uint32(p.Offset), uint32(p.Length)})
 		c.to = p.Offset + 1
-		return v.ctx.Err()
+		return v.Err()
 	})
 	if err == nil {
 		c.to = math.MaxUint64
@@ -79,7 +79,7 @@ func (v *verifier) checkBlob(id uint64, meta *version.Blob) error {
 	if damage, ok := errors.AsType[*engine.CorruptionError](err); ok {
 		c.damaged[uint64(damage.Offset)] = true
 	}
-	return v.found(c.path, err, "; the values behind it are only looked at where tables name them")
+	return v.Found(c.path, err, "; the values behind it are only looked at where tables name them")
 }
 
 // unnamed ends what is said of a file of which nobody knows whether it counts.
@@ -116,6 +116,6 @@ func (v *verifier) checkPointer(key []byte, p blob.Pointer) string {
 		return ""
 	}
 	c.damaged[p.Offset] = true
-	v.found(c.path, err, fmt.Sprintf("; it is the value of key %.64q", key)) //nolint:errcheck // the walk finds the context ended
+	v.Found(c.path, err, fmt.Sprintf("; it is the value of key %.64q", key)) //nolint:errcheck // the walk finds the context ended
 	return ""
 }

@@ -24,25 +24,25 @@ func newLogCheck() *logCheck { return &logCheck{caps: (&settings{Durability: eng
 
 // checkLog reads what recovery replays: its end may be torn.
 func (v *verifier) checkLog() error {
-	dir, s := v.path(logDir), v.state
-	if len(v.list(logDir)) == 0 {
+	dir, s := v.Path(logDir), v.state
+	if len(v.List(logDir)) == 0 {
 		if !v.unknown && (s.LogFrom != 0 || s.Through != 0) {
-			v.problem(dir, 0, "the log is missing")
+			v.Problem(dir, 0, "the log is missing")
 		}
 		return nil
 	}
 	c := newLogCheck()
-	l, err := wal.Open(v.fsys, dir, v.logOptions(), func(rec wal.Record) error {
+	l, err := wal.Open(v.FS, dir, v.logOptions(), func(rec wal.Record) error {
 		if err := c.record(rec); err != nil {
-			v.problem(wal.SegmentPath(dir, rec.LSN.Segment()), rec.LSN.Offset(), "%v", err)
+			v.Problem(wal.SegmentPath(dir, rec.LSN.Segment()), rec.LSN.Offset(), "%v", err)
 		}
-		return v.ctx.Err()
+		return v.Err()
 	})
 	if err != nil {
-		return v.found(dir, err, "; what is behind was not looked at")
+		return v.Found(dir, err, "; what is behind was not looked at")
 	}
 	if !v.unknown && c.known > s.LastSeq {
-		v.problem(v.dir, -1, "the manifest ends at sequence number %d, and had come to %d", s.LastSeq, c.known)
+		v.Problem(v.Root, -1, "the manifest ends at sequence number %d, and had come to %d", s.LastSeq, c.known)
 	}
 	return l.Close()
 }

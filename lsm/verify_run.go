@@ -3,7 +3,6 @@ package lsm
 import (
 	"bytes"
 
-	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/lsm/ikey"
 	"github.com/kvbench/kvbench/lsm/tombstone"
 	"github.com/kvbench/kvbench/lsm/version"
@@ -97,9 +96,9 @@ func (v *verifier) checkKey(key []byte, runs []*runCheck) error {
 		if to >= lowest {
 			path := v.scanned.Path
 			if t := r.run.Find(key); t != nil {
-				path = v.path(tableDir + "/" + tableName(t.ID))
+				path = v.Path(tableDir + "/" + tableName(t.ID))
 			}
-			v.problem(path, -1, "key %.64q has sequence number %d in run %d of level %d, and the newer run %d of level %d has %d",
+			v.Problem(path, -1, "key %.64q has sequence number %d in run %d of level %d, and the newer run %d of level %d has %d",
 				key, to, r.run.ID, r.level, newer.run.ID, newer.level, lowest)
 		}
 		if from < lowest {
@@ -116,7 +115,7 @@ func (r *runCheck) loadRanges() error {
 		if meta.RangeDeletes == 0 {
 			continue
 		}
-		quiet := &verifier{ctx: r.v.ctx, fsys: r.v.fsys, dir: r.v.dir, report: func(engine.Problem) {}, blobs: r.v.blobs}
+		quiet := &verifier{Dir: r.v.Quiet(), blobs: r.v.blobs}
 		c, err := quiet.openTable(meta.ID, meta)
 		if err != nil {
 			return err

@@ -45,33 +45,33 @@ type tableCheck struct {
 // openTable opens a table. It is nil where that cannot be done, which is
 // reported then.
 func (v *verifier) openTable(id uint64, meta *version.Table) (*tableCheck, error) {
-	c := &tableCheck{v: v, path: v.path(tableDir + "/" + tableName(id)), meta: meta}
+	c := &tableCheck{v: v, path: v.Path(tableDir + "/" + tableName(id)), meta: meta}
 	if meta != nil {
 		if ok, err := v.whole(c.path, meta.Bytes); !ok {
 			return nil, err
 		}
 	}
 	var o table.ReaderOptions
-	r, err := table.Open(readAhead{v.fsys}, c.path, id, o)
+	r, err := table.Open(readAhead{v.FS}, c.path, id, o)
 	if err == nil && meta != nil && r.Properties().MaxSeq == 0 && meta.MinSeq == meta.MaxSeq && meta.MaxSeq > 0 {
 		// It was written before its number was known.
 		o.Seq = meta.MaxSeq
 		r.Close() //nolint:errcheck // was only read
-		r, err = table.Open(readAhead{v.fsys}, c.path, id, o)
+		r, err = table.Open(readAhead{v.FS}, c.path, id, o)
 	}
 	if err != nil {
 		note := unnamed
 		if meta != nil {
 			note = ""
 		}
-		return nil, v.found(c.path, err, note)
+		return nil, v.Found(c.path, err, note)
 	}
 	c.r = r
 	c.seen.MinSeq = ikey.MaxSeq
 	p := r.Properties()
 	if meta != nil {
 		for _, d := range differences(&p.Table, meta) {
-			v.problem(c.path, -1, "the table says %s", d)
+			v.Problem(c.path, -1, "the table says %s", d)
 		}
 	}
 	c.checkRanges(&p)
@@ -84,9 +84,9 @@ func (c *tableCheck) checkRanges(p *table.Properties) {
 		in := p.Bounds().Contains(f.Lower) && (p.LargestExclusive && p.Largest == nil ||
 			f.Upper != nil && bytes.Compare(f.Upper, p.Largest) <= 0)
 		if lo, hi := f.Seqs[len(f.Seqs)-1], f.Seqs[0]; !in {
-			c.v.problem(c.path, p.DataBytes, "it deletes %v, which is not within its bounds %v", version.Span(f.Lower, f.Upper), p.Bounds())
+			c.v.Problem(c.path, p.DataBytes, "it deletes %v, which is not within its bounds %v", version.Span(f.Lower, f.Upper), p.Bounds())
 		} else if lo < p.MinSeq || hi > p.MaxSeq {
-			c.v.problem(c.path, p.DataBytes, "it deletes with sequence numbers from %d to %d, and should have them from %d to %d", lo, hi, p.MinSeq, p.MaxSeq)
+			c.v.Problem(c.path, p.DataBytes, "it deletes with sequence numbers from %d to %d, and should have them from %d to %d", lo, hi, p.MinSeq, p.MaxSeq)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func (c *tableCheck) move() (bool, error) {
 			return true, nil
 		}
 		c.in = false
-		if err := c.v.ctx.Err(); err != nil {
+		if err := c.v.Err(); err != nil {
 			return false, err
 		}
 		if c.next >= c.r.Blocks() {
@@ -134,7 +134,7 @@ func (c *tableCheck) load() (bool, error) {
 	}
 	if err != nil {
 		c.damaged = true
-		return false, c.v.found(c.path, err, "")
+		return false, c.v.Found(c.path, err, "")
 	}
 	return true, nil
 }
@@ -146,7 +146,7 @@ func (c *tableCheck) wrong(format string, args ...any) {
 	}
 	c.quiet = true
 	off, _ := c.r.BlockAt(c.next - 1)
-	c.v.problem(c.path, off, "block %d: %s", c.next-1, fmt.Sprintf(format, args...))
+	c.v.Problem(c.path, off, "block %d: %s", c.next-1, fmt.Sprintf(format, args...))
 }
 
 // key is that of the entry on which c is.
@@ -273,7 +273,7 @@ func (c *tableCheck) end() {
 	}
 	s.ID, s.Bytes, s.Created, s.OldestTombstone = p.ID, p.Bytes, p.Created, p.OldestTombstone
 	for _, d := range differences(s, &p.Table) {
-		c.v.problem(c.path, -1, "what is in the table says %s", d)
+		c.v.Problem(c.path, -1, "what is in the table says %s", d)
 	}
 }
 

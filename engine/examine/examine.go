@@ -94,6 +94,9 @@ func (d *Dir) List(name string) []string {
 	return names
 }
 
+// Context is that of the examination.
+func (d *Dir) Context() context.Context { return d.ctx }
+
 // Err is why the examination has to end: its context has.
 func (d *Dir) Err() error {
 	if d.ctx.Err() != nil {
@@ -129,4 +132,13 @@ func (d *Dir) Found(path string, err error, note string) error {
 		d.Problem(path, -1, "cannot be read: %v%s", err, note)
 	}
 	return nil
+}
+
+// Quiet is the same directory, open as long as d is, with problems that nobody
+// hears.
+func (d *Dir) Quiet() *Dir {
+	return &Dir{
+		FS: d.FS, Root: d.Root, Marker: d.Marker, Marked: d.Marked,
+		ctx: d.ctx, report: func(engine.Problem) {},
+	}
 }

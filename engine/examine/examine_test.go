@@ -86,7 +86,6 @@ func TestWhatIsNotOurOwnIsRefused(t *testing.T) {
 	if _, _, err := opened(t.Context(), mem); !errors.Is(err, engine.ErrLocked) {
 		t.Errorf("in use: %v", err)
 	}
-	write(t, mem, dir+"/"+engine.MarkerName+".new", "x")
 	home.Close()
 }
 
@@ -175,5 +174,22 @@ func TestAnErrorIsFoundAtThePlaceThatItNames(t *testing.T) {
 	cancel(why)
 	if err := d.Found("/p", fs.ErrNotExist, ""); !errors.Is(err, why) || !errors.Is(d.Err(), why) || len(*all) > 0 {
 		t.Errorf("%v, %v", err, *all)
+	}
+}
+
+func TestNobodyHearsOfProblemsOfAQuietDirectory(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	d, all, err := opened(ctx, made(t, ours))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	q := d.Quiet()
+	if err := q.Found("/p", fs.ErrNotExist, ""); err != nil || len(*all) > 0 || !q.Exists(engine.MarkerName) {
+		t.Error(*all, err)
+	}
+	cancel()
+	if q.Context() != ctx || !errors.Is(q.Err(), context.Canceled) {
+		t.Error("it goes on")
 	}
 }
