@@ -88,13 +88,7 @@ func (t *tree) perform(group []*request) error {
 		}
 	}
 	if large {
-		s := t.clock.EnterHeld()
-		t.large.Add(1)
-		defer func() {
-			t.large.Add(-1)
-			s.Leave()
-			t.pruneVersions()
-		}()
+		defer t.showBefore()()
 	}
 	w.stamp = t.clock.Begin()
 	w.pin(t.domain)
@@ -107,6 +101,18 @@ func (t *tree) perform(group []*request) error {
 	w.guard.Unpin()
 	t.clock.End()
 	return err
+}
+
+// showBefore has readers see the pages of now, until end: a large group is
+// about to begin. mu is held.
+func (t *tree) showBefore() (end func()) {
+	h := &hold{tree: t, moment: t.clock.EnterHeld()}
+	h.users.Store(1)
+	t.large.Store(h)
+	return func() {
+		t.large.Store(nil)
+		h.quit()
+	}
 }
 
 // tear ends all writing after a change of pages that failed, and all reading

@@ -12,7 +12,6 @@ import (
 type lookup struct {
 	id    page.ID       // outcome cold: the page that is not in the pool,
 	entry mapping.Entry // and where it is
-	row   row           // outcome apart; without its value
 
 	inner, restarts uint32
 }
@@ -116,15 +115,15 @@ func (t *tree) findAt(dst, key []byte) ([]byte, outcome, error) {
 }
 
 // findBefore reads what was published before the group that is under way. That
-// has a snapshot of its own, which keeps the pages as they were: as long as the
-// group is, what was read is right.
+// is what was there when this joined those who hold the moment.
 func (t *tree) findBefore(dst, key []byte) ([]byte, outcome, error) {
-	at := t.clock.Published()
-	out, err := t.getAt(at, dst, key)
-	switch {
-	case t.large.Load() == 0 || t.clock.Published() != at:
+	h := t.large.Load()
+	if h == nil || !h.join() {
 		return dst, again, nil
-	case err == engine.ErrNotFound:
+	}
+	out, err := t.getAt(h.moment.At(), dst, key)
+	h.quit()
+	if err == engine.ErrNotFound {
 		return out, absent, nil
 	}
 	return out, found, err
@@ -176,7 +175,7 @@ func (t *tree) find(q *lookup, dst, key []byte) ([]byte, outcome) {
 		t.pool.Touch(f)
 		if page.KindOf(p) != page.Inner {
 			out, how := t.findInLeaf(q, dst, p, key)
-			if t.large.Load() != 0 {
+			if t.large.Load() != nil {
 				out, how = dst, before
 			}
 			if !t.pool.Leave(f, v) {
@@ -252,7 +251,7 @@ func (t *tree) findOnDisk(q *lookup, dst, key []byte, id page.ID, e mapping.Entr
 		return child, dst, found
 	}
 	out, how := t.findInLeaf(q, dst, p, key)
-	if t.large.Load() != 0 {
+	if t.large.Load() != nil {
 		out, how = dst, before
 	}
 	if t.pages.Load(id) != e {

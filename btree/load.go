@@ -168,13 +168,7 @@ func (l *load) finish() error {
 // pages of before until it ends. mu is held.
 func (l *load) install() error {
 	t := l.tree
-	s := t.clock.EnterHeld()
-	t.large.Add(1)
-	defer func() {
-		t.large.Add(-1)
-		s.Leave()
-		t.pruneVersions()
-	}()
+	defer t.showBefore()()
 	l.over = true // the pages are the tree's
 	g := graft{tree: t, made: &l.made}
 	if err := t.maintain(g.perform); err != nil {

@@ -178,7 +178,7 @@ func (t *tree) getInLeaf(s *sought, key []byte, out *engine.Value) bool {
 	}
 	t.pool.Touch(f)
 	data, how := t.findInLeaf(nil, out.Data[:0], t.pool.Page(f), key)
-	large := t.large.Load() != 0
+	large := t.large.Load() != nil
 	if !t.pool.Leave(f, v) || large || how > found {
 		return false
 	}

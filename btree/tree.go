@@ -44,8 +44,9 @@ type tree struct {
 	log    *wal.Log // nil without one
 	counts counters
 
-	// large counts the groups under way whose pages readers see as before.
-	large atomic.Int64
+	// large is the moment before the group under way, if that is one whose
+	// pages readers see as before.
+	large atomic.Pointer[hold]
 	// failure is the first write that failed; after it there is none.
 	failure atomic.Pointer[error]
 	// torn stops reads too; see tear.
