@@ -174,8 +174,17 @@ func (t *tree) cleaner() {
 	}
 }
 
-// cleanEnough cleans until enough frames are free or clean.
+// cleanEnough cleans until enough frames are free or clean. It tells of that
+// once a second at most.
 func (t *tree) cleanEnough(b *batch) error {
+	began, pages := time.Now(), 0
+	tell := func() {
+		if pages > 0 {
+			t.env.Events.Event(noteClean(began, time.Since(began), pages, t.settings.PageBytes))
+		}
+		began, pages = time.Now(), 0
+	}
+	defer tell()
 	for t.work.ctx.Err() == nil {
 		n := t.work.options.Clean(t.poolNow())
 		if n <= 0 {
@@ -185,8 +194,12 @@ func (t *tree) cleanEnough(b *batch) error {
 		if err != nil || cleaned == 0 {
 			return err
 		}
+		pages += cleaned
 		t.domain.Reclaim()
 		t.observe()
+		if time.Since(began) > time.Second {
+			tell()
+		}
 	}
 	return nil
 }

@@ -79,6 +79,7 @@ func (t *tree) round(cause pace.Cause) error {
 	close(w.rounds.ended)
 	w.rounds.ended = nil
 	w.rounds.mu.Unlock()
+	w.observed.Store(0) // writers may be waiting for what has changed
 	t.observe()
 	return err
 }

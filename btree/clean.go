@@ -1,8 +1,6 @@
 package btree
 
 import (
-	"time"
-
 	"github.com/kvbench/kvbench/btree/mapping"
 	"github.com/kvbench/kvbench/btree/pool"
 )
@@ -12,7 +10,6 @@ import (
 // frames are clean now, or on their way to be free. mu is not held. The batch
 // is the caller's.
 func (t *tree) clean(b *batch, n int) (int, error) {
-	began := time.Now()
 	t.mu.Lock()
 	if err := t.failed(); err != nil {
 		t.mu.Unlock()
@@ -33,7 +30,6 @@ func (t *tree) clean(b *batch, n int) (int, error) {
 	t.mu.Lock()
 	cleaned := t.settleVictims(b)
 	t.mu.Unlock()
-	t.env.Events.Event(noteClean(began, time.Since(began), cleaned, t.settings.PageBytes))
 	return freed + cleaned, nil
 }
 

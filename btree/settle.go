@@ -2,6 +2,7 @@ package btree
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/kvbench/kvbench/engine"
@@ -34,7 +35,8 @@ func (t *tree) Settle(ctx context.Context) error {
 // shorten writes checkpoints until the file does not become shorter by them. At
 // least one is durable when it returns.
 func (t *tree) shorten(ctx context.Context) error {
-	for before := t.end() + 1; ; {
+	// The first one may make it longer, by pages that were dirty.
+	for before := uint64(math.MaxUint64); ; {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -55,6 +57,7 @@ func (t *tree) shorten(ctx context.Context) error {
 // cut cuts off what the checkpoint has left at the end of the file, once nobody
 // looks at it any more where it is mapped.
 func (t *tree) cut(ctx context.Context) error {
+	t.pruneVersions() // they may hold slots
 	if t.mapped {
 		t.domain.Retire(0, func() {})
 		if err := t.domain.Drain(ctx); err != nil {
