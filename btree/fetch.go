@@ -2,6 +2,7 @@ package btree
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"time"
 
@@ -28,7 +29,7 @@ func (t *tree) fill(f uint32, id page.ID, e mapping.Entry) error {
 	p := t.pool.Page(f)
 	if err := t.readPage(p, id, e); err != nil {
 		t.pool.Give(f)
-		if t.pages.Load(id) != e {
+		if errors.Is(err, errMoved) || t.pages.Load(id) != e {
 			return nil // its slot may be another's by now
 		}
 		return t.damaged(err)
