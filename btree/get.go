@@ -93,6 +93,14 @@ func (t *tree) retry(q *lookup, how outcome, dst, key []byte) ([]byte, outcome, 
 	return out, how, nil
 }
 
+// stopped says why nothing is read any more.
+func (t *tree) stopped() error {
+	if t.torn.Load() && !t.closed.Load() {
+		return t.failed()
+	}
+	return engine.ErrClosed
+}
+
 // loadFor is load for a reader: Close waits for it.
 func (t *tree) loadFor(id page.ID, e mapping.Entry) error {
 	if !t.scans.TryRLock() { // only Close locks it
@@ -119,6 +127,10 @@ func (t *tree) findAt(dst, key []byte) ([]byte, outcome, error) {
 func (t *tree) findBefore(dst, key []byte) ([]byte, outcome, error) {
 	h := t.large.Load()
 	if h == nil || !h.join() {
+		return dst, again, nil
+	}
+	if t.clock.Published() != h.moment.At() { // others may have seen the group
+		h.quit()
 		return dst, again, nil
 	}
 	out, err := t.getAt(h.moment.At(), dst, key)
@@ -167,7 +179,9 @@ func (t *tree) find(q *lookup, dst, key []byte) ([]byte, outcome) {
 		if !ok {
 			return dst, again
 		}
-		if !from.same(t) {
+		// Where a page is superseded, the mapping changes first. So if the frame
+		// is still the page's, later changes show in v.
+		if !from.same(t) || t.pages.Load(id) != e {
 			t.pool.Leave(f, v)
 			return dst, again
 		}

@@ -122,7 +122,7 @@ func (t *tree) seek(s *sought, key []byte) bool {
 		if !ok {
 			return false
 		}
-		if !s.from.same(t) {
+		if !s.from.same(t) || t.pages.Load(id) != e { // see find
 			t.pool.Leave(f, v)
 			return false
 		}
@@ -172,14 +172,14 @@ func (t *tree) getInLeaf(s *sought, key []byte, out *engine.Value) bool {
 	if !ok {
 		return false
 	}
-	if !s.from.same(t) {
+	if !s.from.same(t) || t.pages.Load(s.leaf) != s.entry {
 		t.pool.Leave(f, v)
 		return false
 	}
 	t.pool.Touch(f)
 	data, how := t.findInLeaf(nil, out.Data[:0], t.pool.Page(f), key)
 	large := t.large.Load() != nil
-	if !t.pool.Leave(f, v) || large || how > found {
+	if !t.pool.Leave(f, v) || large || how > found || t.torn.Load() { // then Get tells
 		return false
 	}
 	out.Data, out.Found = data, how == found

@@ -57,7 +57,7 @@ const (
 // leave, and must not be changed.
 func (v *view) page(id page.ID) ([]byte, error) {
 	if !v.enterTree() {
-		return nil, engine.ErrClosed
+		return nil, v.tree.stopped()
 	}
 	if p, _ := v.resident(v.tree.pages.Load(id)); p != nil {
 		return p, nil
@@ -88,7 +88,7 @@ func (v *view) search(id page.ID) ([]byte, error) {
 	t := v.tree
 	for looks, loads := 0, 0; looks < viewLooks && loads < viewLooks; {
 		if !v.enterTree() {
-			return nil, engine.ErrClosed
+			return nil, v.tree.stopped()
 		}
 		e := t.pages.Load(id)
 		p, busy := v.resident(e)
@@ -121,15 +121,15 @@ func (v *view) search(id page.ID) ([]byte, error) {
 }
 
 // enterTree pins the view, unless it is, and leaves the frame it was in. It
-// reports false if the tree is closed: Close waits for all who are pinned and
-// have not seen that.
+// reports false if the tree is closed or torn. Close waits for all who are
+// pinned and have not seen that.
 func (v *view) enterTree() bool {
 	if v.pinned {
 		v.leaveFrame()
 		return true
 	}
 	v.guard = v.tree.domain.Pin()
-	if v.tree.closed.Load() {
+	if v.tree.closed.Load() || v.tree.torn.Load() {
 		v.guard.Unpin()
 		return false
 	}
