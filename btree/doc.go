@@ -38,8 +38,8 @@
 //
 // A group has a number, its stamp, one above the last one published. Its ops
 // are sorted between range deletes, those on one key in their order, so that a
-// leaf is looked for and copied once. change makes a page ready: locked, dirty, and,
-// if somebody needs it as it was, in another frame (clone). A frame stays
+// leaf is looked for and copied once. change makes a page ready: locked, dirty,
+// and, if somebody needs it as it was, in another frame (clone). A frame stays
 // locked until its op is over, or, if there is a small batch (hold), the group.
 // finishOp and unlock open all of them. Then the group is published.
 //
