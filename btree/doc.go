@@ -97,14 +97,14 @@
 //  6. A small batch has its pages locked until all of it is there. So who saw a
 //     part of it finds the rest, or a page that is locked, and waits.
 //  7. Groups with a larger batch, a range delete or a load unlock pages before
-//     they end. They raise tree.large before their first change and lower it
-//     after the last, and have a snapshot of before, so that each page they
-//     change is cloned. Who finds large at 0 between what it read and Leave has
-//     read a leaf that was current when no such group was under way.
-//  8. Who finds it raised reads at the last published number (findBefore).
-//     That counts if large is not 0 and then published is the same: at most one
-//     group ran meanwhile, that one, whose snapshot was live; or it had ended,
-//     and none could begin, since its leader has tree.mu until large is 0.
+//     they end. Before their first change they make the moment of before live
+//     and show it (tree.large), and take it back after the last one; so they
+//     clone each page they change. Who finds none shown between what it read
+//     and Leave has read a leaf that was current while no such group was under
+//     way.
+//  8. Who finds one shown reads there, once it is among its users (findBefore).
+//     That is the present if published is still the same when it is: the group
+//     had not ended then, and nobody has seen anything of it.
 //
 // A search reads torn pages. It takes nothing of them for granted (package
 // page), and ends after maxHeight steps.
