@@ -127,28 +127,34 @@ func (l *plan) share(s *scratch, free int) bool {
 	if l.count < 2 || l.most == 0 {
 		return true
 	}
-	var head, tail *part
-	for i := range l.parts {
-		if t := &l.parts[i]; t.from < t.to {
-			if head == nil {
-				head = t
-			}
-			tail = t
-		}
-	}
-	if head == nil || tail == nil {
-		return true
-	}
-	var ok bool
-	if s.first, ok = head.a.appendKey(s.first[:0], head.p, head.from); !ok {
-		return false
-	}
-	if s.last, ok = tail.a.appendKey(s.last[:0], tail.p, tail.to-1); !ok {
+	var ok1, ok2 bool
+	s.first, ok1 = l.end(s.first[:0], &l.parts[0], false)
+	s.last, ok2 = l.end(s.last[:0], &l.parts[len(l.parts)-1], true)
+	if !ok1 || !ok2 {
 		return false
 	}
 	l.first = s.first
 	l.prefix = min(common(s.first, s.last), l.most, free&^3)
 	return true
+}
+
+// end appends the first or the last key of the plan, of which t is the first or
+// the last part.
+func (l *plan) end(dst []byte, t *part, last bool) (key []byte, ok bool) {
+	switch {
+	case t.from < t.to && last:
+		return t.a.appendKey(dst, t.p, t.to-1)
+	case t.from < t.to:
+		return t.a.appendKey(dst, t.p, t.from)
+	case l.kind == Inner: // a page with an only child
+		return append(dst, l.mid...), true
+	}
+	for i := range l.parts { // the other one has all the entries
+		if o := &l.parts[i]; o.from < o.to {
+			return l.end(dst, o, last)
+		}
+	}
+	return dst, false
 }
 
 // write makes p what fit found. It leaves what the header says of the page as a
