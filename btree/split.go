@@ -72,7 +72,7 @@ func (t *tree) insertChild(depth int, sep []byte, right page.ID) error {
 	}
 	p, rp := t.pool.Page(f), t.pool.Page(rf)
 	i := w.at[depth]
-	at := page.SplitPoint(p, i, len(sep), t.settings.Fill, false)
+	at := page.SplitPoint(p, i, len(sep), t.settings.Fill, i >= page.Count(p))
 	up, ok := page.SplitInner(p, rp, at, id)
 	if !ok {
 		return t.senseless(w.ids[depth])
