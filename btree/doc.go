@@ -197,9 +197,10 @@
 // The first write that fails, of log, page or superblock, ends all writing
 // (fail): its error is ErrReadOnly's cause from then on, and reads go on. If
 // pages were half changed (tear), all reading ends too: what they are never
-// was; who sees a page unlocked then finds torn set. A superblock whose write failed may be on disk or not; Open finds out. A
-// sync of the file that failed leaves a mark (suspect): the next Open copies
-// the file, since the kernel may have dropped what it could not write.
+// was; who sees a page unlocked then finds torn set. A superblock whose write
+// failed may be on disk or not; Open finds out. A sync of the file that failed
+// leaves a mark (suspect): the next Open copies the file, since the kernel may
+// have dropped what it could not write.
 //
 // Damage that a read finds is ErrCorrupt, counted, and ends that read only.
 //
