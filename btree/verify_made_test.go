@@ -22,6 +22,8 @@ type forge struct {
 	f    *store.File
 	sb   store.Superblock
 	refs map[page.ID]store.Ref
+
+	changed map[page.ID][]byte
 }
 
 func openForge(t *testing.T, mem *vfs.Mem) *forge {
@@ -30,7 +32,7 @@ func openForge(t *testing.T, mem *vfs.Mem) *forge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &forge{t: t, mem: mem, f: f, sb: sb, refs: map[page.ID]store.Ref{}}
+	m := &forge{t: t, mem: mem, f: f, sb: sb, refs: map[page.ID]store.Ref{}, changed: map[page.ID][]byte{}}
 	_, err = store.LoadMapping(f, &sb, func(id page.ID, e store.Ref) error {
 		m.refs[id] = e
 		return nil
@@ -57,6 +59,9 @@ func (m *forge) all() (ids []page.ID) {
 
 func (m *forge) page(id page.ID) []byte {
 	m.t.Helper()
+	if p := m.changed[id]; p != nil {
+		return p
+	}
 	p := make([]byte, m.sb.PageBytes)
 	m.must(m.f.ReadPage(p, id, m.refs[id]))
 	return p
@@ -77,7 +82,7 @@ func (m *forge) change(id page.ID, f func(p []byte)) {
 	m.t.Helper()
 	p := m.page(id)
 	f(p)
-	m.refs[id] = m.put(p, m.f.WriteRun)
+	m.refs[id], m.changed[id] = m.put(p, m.f.WriteRun), p
 }
 
 // add makes a page of the next id.
