@@ -90,6 +90,9 @@ func (t *tree) retry(q *lookup, how outcome, dst, key []byte) ([]byte, outcome, 
 	}
 	out, how := t.find(q, dst, key)
 	g.Unpin()
+	if t.torn.Load() {
+		return dst, how, t.failed()
+	}
 	return out, how, nil
 }
 
@@ -162,7 +165,7 @@ func (a *above) same(t *tree) bool {
 // was read when the page's own version was noted. The caller is pinned.
 func (t *tree) find(q *lookup, dst, key []byte) ([]byte, outcome) {
 	var from above
-	id := page.RootID
+	id, leaf := page.RootID, false
 	q.inner = 0
 	for range maxHeight {
 		e := t.pages.Load(id)
@@ -175,6 +178,10 @@ func (t *tree) find(q *lookup, dst, key []byte) ([]byte, outcome) {
 			continue
 		}
 		f := e.Frame()
+		p := t.pool.Page(f)
+		if leaf {
+			page.Prefetch(p)
+		}
 		v, ok := t.pool.Enter(f)
 		if !ok {
 			return dst, again
@@ -185,7 +192,6 @@ func (t *tree) find(q *lookup, dst, key []byte) ([]byte, outcome) {
 			t.pool.Leave(f, v)
 			return dst, again
 		}
-		p := t.pool.Page(f)
 		t.pool.Touch(f)
 		if page.KindOf(p) != page.Inner {
 			out, how := t.findInLeaf(q, dst, p, key)
@@ -199,6 +205,7 @@ func (t *tree) find(q *lookup, dst, key []byte) ([]byte, outcome) {
 			return out, how
 		}
 		child, _, ok := page.Child(p, key)
+		leaf = page.Level(p) == 1
 		if !t.pool.Leave(f, v) {
 			return dst, again
 		}

@@ -67,7 +67,7 @@ func describe() []engine.Setting {
 	durability.Effect = "level of writes that do not ask for one; an engine opened at none writes no log, and has no other level; mode=cow has none and sync, and is opened at sync unless told otherwise"
 	s := []engine.Setting{
 		durability,
-		engine.CacheBytesOption("256m", "memory for pages, read and written, but at least 64 of them; inner pages are in it too, the mapping (8 bytes a page) is not"),
+		engine.CacheBytesOption("256m", "memory for pages, read and written, but at least 64 of them; inner pages are in it too, the mapping (16 bytes a page) is not"),
 		engine.ReadOnlyOption(),
 	}
 	s = append(s, describeFile()...)

@@ -1,6 +1,9 @@
 package page
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 // An ID is the number of a page, wherever it is; 0 is none.
 type ID = uint32
@@ -89,3 +92,7 @@ func Used(p []byte) int {
 func (a *areas) live(p []byte) int {
 	return max(0, len(p)-get16(p, atHeap)-get16(p, atGarbage))
 }
+
+// Prefetch begins to bring what Get and Child look at first into the
+// processor's cache, for a page that is likely not to be there.
+func Prefetch(p []byte) { prefetch(unsafe.Pointer(unsafe.SliceData(p))) }
