@@ -72,6 +72,9 @@ func (s *inspection) look() (err error) {
 		s.fact("damage", "%d more", s.damages-shownDamages)
 	}
 	s.fact("format", "%d", format)
+	if s.Exists(suspectName) {
+		s.fact("suspect", "a sync of %s failed; the next Open writes it anew", dataName)
+	}
 	if s.known {
 		s.countFree()
 		s.checkpointFacts()
@@ -183,7 +186,7 @@ func decimal[T ~int | ~int64 | ~uint64 | ~uint32](n T) string { return fmt.Sprin
 
 func (s *inspection) levelTable() engine.LayoutTable {
 	t := engine.LayoutTable{
-		Title:   "levels (0 has the leaves)",
+		Title:   "levels (0 has the leaves; entries of the others are separators)",
 		Columns: []string{"level", "pages", "bytes", "entries", "entries per page", "fill"},
 	}
 	for i := s.census.height - 1; i >= 0; i-- {

@@ -156,6 +156,37 @@ func TestInspectCountsTheLog(t *testing.T) {
 	}
 }
 
+func TestInspectTellsThatASyncHasFailed(t *testing.T) {
+	_, mem := tinyExhibit(t, nil, false)
+	f, err := mem.Create(exhibitDir + "/" + suspectName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if got := factOf(t, layoutOf(t, mem), "suspect"); !strings.Contains(got, "sync") {
+		t.Errorf("it says %q", got)
+	}
+}
+
+func TestInspectTellsOfSomeDamageAndOfHowMuchThereIs(t *testing.T) {
+	_, mem := tinyExhibit(t, nil, false)
+	m := openForge(t, mem)
+	for _, id := range m.all() {
+		overwritten(t, mem, dataName, int64(m.refs[id].Slot())*4096+100, []byte("damage"))
+	}
+	m.must(m.f.Close())
+	l := layoutOf(t, mem)
+	n := 0
+	for _, f := range l.Facts {
+		if f.Name == "damage" {
+			n++
+		}
+	}
+	if want := min(len(m.refs), shownDamages+1); n != want {
+		t.Errorf("%d facts of damage, want %d: %v", n, want, l.Facts)
+	}
+}
+
 func TestInspectFindsLeavesThatFollowEachOther(t *testing.T) {
 	x := newExhibit(t, nil)
 	load, err := x.e.NewBulkLoad()

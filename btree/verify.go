@@ -27,7 +27,7 @@ import (
 //
 // Pages are read in the order of slots, many at once; only inner pages are read
 // again, in the order of keys. Of each page 24 bytes are kept, of each slot 4,
-// of each large value 20.
+// of each large value 24.
 //
 // Below damage it is not known what should be there. Then nothing is said of
 // pages that nobody refers to, nor of the count of keys.

@@ -108,6 +108,36 @@ func TestEveryByteOfATreeIsVerified(t *testing.T) {
 	}
 }
 
+// TestEveryDamagedPageIsAProblemOfItsOwn: each is found where it is, and
+// nothing is said of what follows from it.
+func TestEveryDamagedPageIsAProblemOfItsOwn(t *testing.T) {
+	_, mem := tinyExhibit(t, nil, false)
+	m := openForge(t, mem)
+	other := int64(m.refs[m.child(0)].Slot()) * 4096
+	m.must(m.f.Close())
+	for n := 1; n <= 2; n++ {
+		for _, id := range m.all() {
+			at := int64(m.refs[id].Slot()) * 4096
+			bad := mem.Image(vfs.Written)
+			overwritten(t, bad, dataName, at+200, []byte("damage"))
+			want := map[int64]bool{at: true}
+			if n == 2 {
+				overwritten(t, bad, dataName, other+300, []byte("damage"))
+				want[other] = true
+			}
+			all := problemsOf(t, bad)
+			for _, p := range all {
+				if !want[p.Offset] || p.File != exhibitDir+"/"+dataName {
+					t.Errorf("page %d at %d: %v", id, at, p)
+				}
+			}
+			if len(all) != len(want) {
+				t.Errorf("%d problems, want %d: %v", len(all), len(want), all)
+			}
+		}
+	}
+}
+
 func TestAFileOfATreeThatIsCutOrGoneIsAProblem(t *testing.T) {
 	x, whole := tinyExhibit(t, nil, false)
 	for _, f := range exhibitFiles(t, whole, "") {

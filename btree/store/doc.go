@@ -11,6 +11,7 @@
 //   - direct.go: aligned memory for io=direct
 //   - view.go: pages of io=mmap in pieces that are mapped
 //   - load.go: the whole mapping of a checkpoint
+//   - survey.go: the superblock, for who reads the rest by itself
 //
 // # The file
 //
