@@ -93,6 +93,9 @@ func (t *tree) perform(group []*request) error {
 	w.stamp = t.clock.Begin()
 	w.pin(t.domain)
 	w.hold = atomic && !large
+	if w.last != w.appended { // keys do not come in order: the next is elsewhere
+		w.last = 0
+	}
 	err := t.performOps(w.ops)
 	if err != nil {
 		err = t.tear("apply a write", err, atomic)

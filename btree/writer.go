@@ -64,7 +64,7 @@ func (t *tree) descend(key []byte) (page.ID, error) {
 		return w.last, nil
 	}
 	w.last = 0
-	id := page.RootID
+	id, level := page.RootID, 0
 	for w.height = 0; w.height < maxHeight; w.height++ {
 		f, err := t.bring(id)
 		if err != nil {
@@ -72,6 +72,9 @@ func (t *tree) descend(key []byte) (page.ID, error) {
 		}
 		w.ids[w.height] = id
 		p := t.pool.Page(f)
+		if level == 1 { // of its parent
+			page.Prefetch(p)
+		}
 		t.pool.Touch(f)
 		if page.KindOf(p) == page.Leaf {
 			w.last = id
@@ -83,7 +86,7 @@ func (t *tree) descend(key []byte) (page.ID, error) {
 			return 0, t.senseless(id)
 		}
 		w.at[w.height] = i
-		id = child
+		id, level = child, page.Level(p)
 	}
 	return 0, t.senseless(id)
 }
