@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kvbench/kvbench/btree/page"
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/vfs"
 )
@@ -76,10 +77,14 @@ func TestInspectCountsWhatIsThere(t *testing.T) {
 		t.Run(fmt.Sprint(more), func(t *testing.T) {
 			x := filledExhibit(t, more, 1500)
 			keys := len(x.want)
-			large := 0
+			least, most := 0, 0 // those that expire need 8 bytes more
 			for key, value := range x.want {
-				if len(key)+len(value) > x.e.settings.PageBytes/6 {
-					large++
+				n, room := len(key)+len(value), page.MaxInline(x.e.settings.PageBytes)
+				if n > room {
+					least++
+				}
+				if n+expiryBytes > room {
+					most++
 				}
 			}
 			l := layoutOf(t, x.close().mem)
@@ -89,8 +94,8 @@ func TestInspectCountsWhatIsThere(t *testing.T) {
 			if got := total(t, column(t, l, "levels", "entries")[len(column(t, l, "levels", "entries"))-1]); int(got) != keys {
 				t.Errorf("%d entries in leaves, want %d", got, keys)
 			}
-			if got := total(t, factOf(t, l, "large values")); got == 0 || int(got) > large {
-				t.Errorf("%d large values, want up to %d", got, large)
+			if got := total(t, factOf(t, l, "large values")); got == 0 || int(got) < least || int(got) > most {
+				t.Errorf("%d large values, want %d to %d", got, least, most)
 			}
 			x.compare(l)
 			if n := factOf(t, l, "ops in them"); n != "0" {
