@@ -19,7 +19,11 @@ func newGuards(n int) guards { return guards{make([]sync.RWMutex, n)} }
 // the mapping again, after runtime.Gosched now and then. A reader is in one
 // frame at a time, and waits for nothing while in it.
 func (p *Pool) Enter(f uint32) (v uint64, ok bool) {
-	p.locks[f].RLock()
+	// The writer may be waiting for frames, which are free when all who are
+	// pinned have gone on: who waited for it here would wait for ever.
+	if !p.locks[f].TryRLock() {
+		return p.frames[f].version.Load(), false
+	}
 	v = p.frames[f].version.Load()
 	if v&1 != 0 {
 		p.locks[f].RUnlock()
