@@ -292,7 +292,9 @@ func (r *replay) record(rec wal.Record) error {
 		}
 		r.ops += q.batch.Len()
 	case putTTLRecord:
-		err = q.parsePutTTL(rec.Payload)
+		if err = q.parsePutTTL(rec.Payload); err == nil {
+			err = errors.Join(t.caps.CheckKey(q.key), t.caps.CheckValue(q.value))
+		}
 		r.ops++
 	case checkpointRecord:
 		return r.checkpoint(rec, damage)
