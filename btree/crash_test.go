@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -63,26 +62,13 @@ func (c *chronicle) turn() {
 		}
 		maps.Copy(next, more)
 		c.want = next
-		err = c.loadAll(more)
+		err = c.loadRows(more)
 	} else {
 		c.want = next
 		err = c.change(number)
 	}
 	c.ok(err)
 	c.states = append(c.states, maps.Clone(c.want))
-}
-
-func (c *chronicle) loadAll(rows map[string]entry) error {
-	l, err := c.tree.NewBulkLoad()
-	if err != nil {
-		return err
-	}
-	for _, k := range slices.Sorted(maps.Keys(rows)) {
-		if err := l.Add([]byte(k), []byte(rows[k].value)); err != nil {
-			return err
-		}
-	}
-	return l.Finish()
 }
 
 // change applies a batch, and makes want what it leaves.
@@ -239,7 +225,7 @@ func TestACrashOfADeepTreeLeavesAStateThatItHad(t *testing.T) {
 			for range 10 { // to be deep from the beginning
 				c.turn()
 			}
-			c.ok(c.loadAll(c.crowd()))
+			c.ok(c.loadRows(c.crowd()))
 			c.states[len(c.states)-1] = maps.Clone(c.want)
 			c.sync()
 			c.watch(c.mem)

@@ -28,7 +28,7 @@ type misery struct {
 func newMisery(t testing.TB, seed uint64, given map[string]string) *misery {
 	m := &misery{chronicle: newChronicle(t, seed, given, 400)}
 	m.turn()
-	m.ok(m.loadAll(m.crowd()))
+	m.ok(m.loadRows(m.crowd()))
 	m.states[1] = maps.Clone(m.want)
 	m.lasted = 1
 	m.ok(m.tree.Close())
