@@ -2,6 +2,7 @@ package btree
 
 import (
 	"bytes"
+	"unsafe"
 
 	"github.com/kvbench/kvbench/btree/page"
 	"github.com/kvbench/kvbench/engine"
@@ -361,7 +362,11 @@ func (w *walk) unfold() bool {
 // copyLeaf makes the walk one of the rows of a leaf, which it need not see any
 // more.
 func (w *walk) copyLeaf(id page.ID, p []byte) bool {
-	w.image = append(w.image[:0], p...)
+	if s := w.spare; s != nil && unsafe.SliceData(p) == unsafe.SliceData(*s) && cap(w.image) >= len(p) {
+		w.image, *s = p, w.image[:len(p)] // it is this walk's alone
+	} else {
+		w.image = append(w.image[:0], p...)
+	}
 	w.leave()
 	if !w.rows.Reset(w.image) {
 		return w.fail(w.senseless(id))
@@ -445,7 +450,9 @@ func (w *walk) nextLeaf() bool {
 	if next == 0 {
 		return w.fail(w.senseless(w.leaf))
 	}
+	w.passing = w.tree.settings.IO == ioPread
 	p, err := w.page(next)
+	w.passing = false
 	if err != nil {
 		return w.fail(err)
 	}

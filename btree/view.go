@@ -39,6 +39,10 @@ type view struct {
 
 	spare *[]byte // for pages that are read from the file for this view alone
 
+	// passing: what is not in the pool is read for this view alone. A scan
+	// comes by once, and the system has pages, too.
+	passing bool
+
 	inners, leaves, chained int // pages looked at, for the metrics
 }
 
@@ -191,7 +195,7 @@ func (v *view) bring(id page.ID, e mapping.Entry, loads int) ([]byte, error) {
 		return nil, engine.ErrClosed
 	}
 	defer t.scans.RUnlock()
-	if loads < viewLoads {
+	if loads < viewLoads && !v.passing {
 		err := t.load(id, e)
 		if err == nil || t.pages.Load(id) != e {
 			return nil, nil

@@ -1,20 +1,22 @@
 package page
 
-import (
-	"encoding/binary"
-	"hash/crc32"
-)
+import "hash/crc32"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checkBits are those of a checksum that a reference to a page has.
 const checkBits = 1<<27 - 1
 
-// checksum is that of a page at a slot.
+// checksum is that of a page at a slot: of the slot's 8 bytes, little-endian,
+// and then of the page. The slot's are taken here, since what is given to
+// crc32 is allocated.
 func checksum(p []byte, slot uint64) uint32 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], slot)
-	return crc32.Update(crc32.Update(0, castagnoli, b[:]), castagnoli, p[atID:])
+	sum := ^uint32(0)
+	for range 8 {
+		sum = castagnoli[byte(sum)^byte(slot)] ^ sum>>8
+		slot >>= 8
+	}
+	return crc32.Update(^sum, castagnoli, p[atID:])
 }
 
 // Seal writes the checksum of a page that goes to a slot of the file. What it
