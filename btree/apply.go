@@ -87,6 +87,11 @@ func (t *tree) perform(group []*request) error {
 			large = large || ranges || n > min(smallBatch, t.frames/16)
 		}
 	}
+	// Pages that stay locked can neither be cleaned nor evicted.
+	large = large || atomic && len(w.ops) > t.frames/16
+	if t.opening {
+		atomic, large = false, false // nobody reads
+	}
 	if large {
 		defer t.showBefore()()
 	}
@@ -215,7 +220,9 @@ func (t *tree) performOp(o *op) (err error) {
 	} else {
 		err = t.insert(o)
 	}
-	t.writer.finishOp(t)
+	if err == nil { // else tear has to see what is locked
+		t.writer.finishOp(t)
+	}
 	return err
 }
 

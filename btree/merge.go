@@ -180,12 +180,6 @@ func (s *sparse) take(dst []page.ID, n int) []page.ID {
 	return dst
 }
 
-func (s *sparse) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.pages)
-}
-
 // mergedAtOnce is how many leaves are looked at while writers wait.
 const mergedAtOnce = 8
 

@@ -47,9 +47,11 @@ func (t *tree) begin() (err error) {
 	if err := t.loadMapping(&sb); err != nil {
 		return t.damaged(fmt.Errorf("read the map of pages: %w", err))
 	}
+	t.opening = true
 	if err := t.openLog(&sb); err != nil {
 		return err
 	}
+	t.opening = false
 	if !t.readOnly {
 		if err := t.file.Heal(); err != nil {
 			return err

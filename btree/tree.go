@@ -33,6 +33,7 @@ type tree struct {
 	readOnly bool
 	logging  bool // writes go to the log
 	mapped   bool // pages on disk are read where they are mapped
+	opening  bool // the log is being applied
 	frames   int  // that the pool has
 
 	domain *epoch.Domain
