@@ -400,27 +400,52 @@ func (d *deep) sound() {
 
 func TestADeepTreeIsWhatAModelIs(t *testing.T) {
 	seed := seedOf(t)
-	height := 0
 	for until, i := time.Now().Add(budget(3*time.Second)), seed; i == seed || time.Now().Before(until); i++ {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(i, 0))
 			d := newDeep(t, i, deepSettings(r), 200+r.IntN(1500))
+			if r.IntN(4) == 0 {
+				d.grow()
+			}
 			for range 12 {
 				for range r.IntN(150) {
 					d.step()
 				}
 				d.upkeep()
 				d.check()
-				height = max(height, levels(t, d.tree))
 			}
 			d.sound()
 			d.check()
 			d.ok(d.tree.Close())
 		})
 	}
-	if height < 3 {
-		t.Errorf("the highest root is at level %d", height)
+}
+
+// grow puts all keys.
+func (d *deep) grow() {
+	d.Helper()
+	for _, n := range d.r.Perm(d.span) {
+		k, v := deepKey(n), strings.Repeat("v", 100)
+		d.ok(d.tree.Put([]byte(k), []byte(v), engine.Default))
+		d.want[k] = entry{value: v}
 	}
+}
+
+// What the tests of deep trees are worth depends on that.
+func TestADeepTreeHasFourLevels(t *testing.T) {
+	d := newDeep(t, seedOf(t), small(nil), 1600)
+	d.grow()
+	if n := levels(t, d.tree); n < 3 {
+		t.Errorf("the root is at level %d", n)
+	}
+	for d.ok(d.tree.Settle(context.Background())); d.span > 1; d.span /= 4 {
+		lower := deepKey(d.span / 4)
+		d.ok(d.tree.DeleteRange([]byte(lower), nil, engine.Default))
+		maps.DeleteFunc(d.want, func(k string, _ entry) bool { return k >= lower })
+		d.check()
+	}
+	d.sound()
+	d.ok(d.tree.Close())
 }
 
 // levels is how high a tree is.
