@@ -9,9 +9,9 @@ import (
 )
 
 // Compact implements engine.Compactor: rows that have expired go, leaves become
-// as full as the setting fill says, and the file as short as it gets. Leaves of
-// different parents are not merged, and pages do not come to lie in the order
-// of their keys. Writers wait for some leaves at a time only.
+// as full as the setting fill says, come to lie in the order of their keys, and
+// the file gets as short as it can be. Leaves of different parents are not
+// merged. Writers wait for some leaves at a time only.
 func (t *tree) Compact(ctx context.Context, lower, upper []byte) error {
 	if !t.scans.TryRLock() { // only Close locks it
 		return engine.ErrClosed
@@ -36,6 +36,9 @@ func (t *tree) Compact(ctx context.Context, lower, upper []byte) error {
 	t.work.settling.Add(1)
 	defer t.work.settling.Add(-1)
 	if err := t.mergeAll(ctx); err != nil {
+		return err
+	}
+	if err := t.order(ctx, lower, upper); err != nil {
 		return err
 	}
 	t.work.tight.Add(1)

@@ -16,7 +16,7 @@
 //   - fetch.go: pages come into frames
 //   - background.go: the goroutines; clean.go; batch.go: pages on their way to
 //     slots; checkpoint.go, freeze.go, mapwrite.go; shrink.go, settle.go,
-//     compact.go
+//     compact.go, order.go
 //   - load.go, loadpages.go, graft.go: bulk loads; copy.go: copies of a
 //     directory
 //   - recover.go: Open; suspect.go: after a sync that failed
@@ -158,7 +158,10 @@
 //
 // To shrink, moveDown gives clean pages behind where the file should end slots
 // before that, then a checkpoint makes them the ones that count, then the file
-// is cut. Versions do not move, so a snapshot may keep it long.
+// is cut. Versions do not move, so a snapshot may keep it long. Compact also
+// moves leaves so that they lie in the order of their keys (ordering): to slots
+// that it holds, as if they were pages being written, and that no checkpoint
+// has.
 //
 // # Invariants
 //

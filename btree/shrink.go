@@ -4,11 +4,13 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/kvbench/kvbench/btree/mapping"
 	"github.com/kvbench/kvbench/btree/page"
 	"github.com/kvbench/kvbench/btree/pool"
+	"github.com/kvbench/kvbench/btree/store"
 	"github.com/kvbench/kvbench/btree/version"
 	"github.com/kvbench/kvbench/engine"
 )
@@ -29,7 +31,8 @@ const (
 
 // A shrink is what came of the last attempt to make the file shorter.
 type shrink struct {
-	end, used uint64 // where it ended in vain: no new attempt until that changes
+	vain   [2]uint64 // slots, and those used, where it was in vain: no new attempt until that changes
+	paused int       // how many put pages elsewhere meanwhile
 }
 
 // shrinkTo says where the file should end, and whether that is worth moving
@@ -39,6 +42,8 @@ func (t *tree) shrinkTo() (target uint64, worth bool) {
 	w := &t.work
 	share, least := t.settings.ShrinkSlack, uint64(max(leastSlack, w.wrote))
 	switch {
+	case w.shrink.paused > 0:
+		return math.MaxUint64, false
 	case w.tight.Load() > 0:
 		share, least = 0, 0
 	case share >= 1:
@@ -49,7 +54,7 @@ func (t *tree) shrinkTo() (target uint64, worth bool) {
 	// The slack of ShrinkTo is of what is used, and it is worth it from twice
 	// that on.
 	target, worth = t.slots.ShrinkTo(share/(1-min(share, 0.99))/2, least)
-	if s := t.slots.Stats(); worth && w.shrink == (shrink{s.Slots, s.Slots - s.Free}) {
+	if s := t.slots.Stats(); worth && w.shrink.vain == [2]uint64{s.Slots, s.Slots - s.Free} {
 		worth = false
 	}
 	return target, worth
@@ -83,66 +88,73 @@ func (t *tree) moveDown() (moved int, target uint64, err error) {
 		return 0, math.MaxUint64, nil
 	}
 	b := &t.work.batch
-	for next := page.ID(1); next <= last && moved < most; {
-		if err := t.failed(); err != nil {
+	for next := page.ID(1); next != 0 && next <= last && moved < most; {
+		n, err := t.moveBatch(b, func() { next = t.pickMoves(b, next, last, target) })
+		moved += n
+		if err != nil {
 			return moved, target, err
-		}
-		t.mu.Lock()
-		next = t.pickMoves(b, next, last, target)
-		b.copyHeld(t)
-		t.mu.Unlock()
-		if b.shut() {
-			if next == 0 {
-				break
-			}
-			continue
-		}
-		b.copied(t)
-		t.readMoves(b)
-		if err := b.write(t); err != nil {
-			return moved, target, err
-		}
-		t.mu.Lock()
-		for i := range b.items {
-			if b.items[i].home != 0 && t.settleMove(&b.items[i]) {
-				moved++
-			} else {
-				b.waste(t, &b.items[i])
-			}
-		}
-		t.mu.Unlock()
-		if next == 0 {
-			break
 		}
 	}
 	t.mu.Lock()
 	if moved == 0 {
-		t.work.shrink = shrink{s.Slots, s.Slots - s.Free}
+		t.work.shrink.vain = [2]uint64{s.Slots, s.Slots - s.Free}
+		if t.work.mapsFrom(target) { // a checkpoint of any page moves them
+			t.changed = append(t.changed, page.RootID)
+		}
 	}
 	t.mu.Unlock()
 	return moved, target, nil
 }
 
-// pickMoves opens a batch and fills it with clean pages that are to move, and takes slots
-// for them. It returns the page to go on with, 0 if there is no room left. mu is
-// held.
-func (t *tree) pickMoves(b *batch, next, last page.ID, target uint64) page.ID {
-	b.open(t)
-	for n := 0; n < lookPages && len(b.items) < batchPages && next <= last; n++ {
-		id := next
-		next++
-		e, settled := t.placeOf(id)
-		if !settled || e == 0 || e.Slot() < target {
-			continue
-		}
-		it := item{id: id, frame: version.NoFrame, from: e}
-		if now := t.pages.Load(id); now.Resident() {
-			it.frame = now.Frame()
-			it.mark = t.pool.Version(it.frame)
-			it.stamp = t.pool.Frame(it.frame).Stamp.Load()
-		}
-		b.items = append(b.items, it)
+// mapsFrom reports whether pages of the last checkpoint's map are in slots from
+// target on. exclusive is held.
+func (w *work) mapsFrom(target uint64) bool {
+	behind := func(ref store.Ref) bool { return ref.Slot() >= target }
+	return slices.ContainsFunc(w.maps.Maps, behind) || slices.ContainsFunc(w.maps.Directories, behind)
+}
+
+// moveBatch moves the pages that pick opens the batch with and has slots for,
+// while mu is held. It returns how many are where they were to go: clean ones,
+// and dirty ones, which are clean then. No checkpoint is being written.
+func (t *tree) moveBatch(b *batch, pick func()) (moved int, err error) {
+	if err := t.failed(); err != nil {
+		return 0, err
 	}
+	t.mu.Lock()
+	pick()
+	b.copyHeld(t)
+	t.mu.Unlock()
+	if b.shut() {
+		return 0, nil
+	}
+	b.copied(t)
+	t.readMoves(b)
+	if err := b.write(t); err != nil {
+		return 0, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range b.items {
+		it := &b.items[i]
+		switch {
+		case it.from == 0:
+			if b.settle(t, it) {
+				moved++
+			}
+		case it.home != 0 && t.settleMove(it):
+			moved++
+		default:
+			b.waste(t, it)
+		}
+	}
+	return moved, nil
+}
+
+// pickMoves opens a batch and fills it with clean pages that are to move, and
+// takes slots for them. It returns the page to go on with, 0 if there is no room
+// left. mu is held.
+func (t *tree) pickMoves(b *batch, next, last page.ID, target uint64) page.ID {
+	next = t.pickWithin(b, next, last, target, math.MaxUint64)
 	b.slots = t.slots.Take(b.slots[:0], len(b.items))
 	for i, s := range b.slots {
 		if s < target {
@@ -156,6 +168,33 @@ func (t *tree) pickMoves(b *batch, next, last page.ID, target uint64) page.ID {
 		return 0
 	}
 	return next
+}
+
+// pickWithin opens a batch and fills it with clean pages that are in slots from
+// <= s < to. It looks at the pages from next through last, and returns the one to
+// go on with. mu is held.
+func (t *tree) pickWithin(b *batch, next, last page.ID, from, to uint64) page.ID {
+	b.open(t)
+	for n := 0; n < lookPages && len(b.items) < batchPages && next <= last; n++ {
+		id := next
+		next++
+		e, settled := t.placeOf(id)
+		if settled && e != 0 && e.Slot() >= from && e.Slot() < to {
+			b.addMove(t, id, e)
+		}
+	}
+	return next
+}
+
+// addMove picks a clean page, which is at from. mu is held.
+func (b *batch) addMove(t *tree, id page.ID, from mapping.Entry) {
+	it := item{id: id, frame: version.NoFrame, from: from}
+	if now := t.pages.Load(id); now.Resident() {
+		it.frame = now.Frame()
+		it.mark = t.pool.Version(it.frame)
+		it.stamp = t.pool.Frame(it.frame).Stamp.Load()
+	}
+	b.items = append(b.items, it)
 }
 
 // readMoves reads the pages of a batch that are on disk. What cannot be read
@@ -237,7 +276,7 @@ func (t *tree) cutHeld(moved int, began time.Time) error {
 	if err := t.file.Truncate(end); err != nil {
 		return t.fail("cut the file", err)
 	}
-	w.shrink = shrink{}
+	w.shrink.vain = [2]uint64{}
 	if moved > 0 {
 		t.env.Events.Event(noteShrink(began, time.Since(began), length, end, moved, t.settings.PageBytes))
 	}
