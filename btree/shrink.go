@@ -31,8 +31,10 @@ const (
 
 // A shrink is what came of the last attempt to make the file shorter.
 type shrink struct {
-	vain   [2]uint64 // slots, and those used, where it was in vain: no new attempt until that changes
-	paused int       // how many put pages elsewhere meanwhile
+	// vain is how many slots there were, and how many of them in use, when it
+	// was in vain: no new attempt until that changes.
+	vain   [2]uint64
+	paused int // how many put pages elsewhere meanwhile
 }
 
 // shrinkTo says where the file should end, and whether that is worth moving
