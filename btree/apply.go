@@ -98,12 +98,13 @@ func (t *tree) perform(group []*request) error {
 	w.stamp = t.clock.Begin()
 	w.pin(t.domain)
 	w.hold = atomic && !large
+	w.changes = 0
 	if w.last != w.appended { // keys do not come in order: the next is elsewhere
 		w.last = 0
 	}
 	err := t.performOps(w.ops)
 	if err != nil {
-		err = t.tear("apply a write", err, atomic)
+		err = t.tear("apply a write", err, atomic && w.changes > 0)
 	}
 	w.unlock(t)
 	w.guard.Unpin()

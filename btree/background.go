@@ -37,6 +37,7 @@ type work struct {
 	exclusive  sync.Mutex
 	generation uint64        // of the last checkpoint
 	maps       store.Mapping // its map
+	reach      uint64        // its superblock's Slots
 	batch      batch
 
 	// Guarded by tree.mu.

@@ -103,7 +103,8 @@ func (t *tree) writeCheckpoint(cause pace.Cause) (n uint64, err error) {
 		t.mu.Unlock()
 		return 0, err
 	}
-	if f.total == 0 && f.logged == t.work.durable.Load() {
+	longer := t.work.reach > t.slots.End() && (t.work.settling.Load() > 0 || t.work.tight.Load() > 0)
+	if f.total == 0 && f.logged == t.work.durable.Load() && !longer {
 		t.ckpt = nil // the last one says it all
 		cut := t.cutHeld(moved, f.began)
 		t.mu.Unlock()
@@ -230,7 +231,8 @@ func (t *tree) placeOf(id page.ID) (e mapping.Entry, settled bool) {
 func (t *tree) settleFrozen(f *freeze, b *batch) {
 	for i := range b.items {
 		it := &b.items[i]
-		wanted := it.old || !f.isLeft(it.id) // an old version
+		picked := it.old // as an old version
+		wanted := it.old || !f.isLeft(it.id)
 		if wanted && !it.old {
 			// The writer has copied the page meanwhile. If it was copied here
 			// before, this is what it was.
@@ -243,19 +245,21 @@ func (t *tree) settleFrozen(f *freeze, b *batch) {
 			f.found(t, it.id, it.home)
 			f.written++
 		case wanted && it.old:
-			t.settleClone(f, it, ok)
+			t.settleClone(f, it, ok, picked)
 		}
 	}
 }
 
 // settleClone ends the writing of a page that the writer has copied for the
 // checkpoint. Who was faster may have been one who makes room.
-func (t *tree) settleClone(f *freeze, it *item, ok bool) {
+func (t *tree) settleClone(f *freeze, it *item, ok, picked bool) {
 	v, found := t.old.FindCheckpoint(it.id)
 	switch {
 	case found && v.Home != 0:
 		f.settle(t, it.id, v.Home)
-		f.drop(it.id)
+		if !picked { // pickFrozen has taken the others out
+			f.drop(it.id)
+		}
 		t.old.Settled(it.id, v.Stamp)
 		if ok {
 			f.written++
@@ -329,7 +333,12 @@ func (t *tree) install(f *freeze, m *mapWriter, moved int) error {
 	for _, s := range m.replaced {
 		t.dropMap(s)
 	}
-	w.maps = m.next
+	w.maps, w.reach = m.next, m.reach
+	t.counts.checkpointed.Add(uint64((f.written + m.written) * t.settings.PageBytes))
+	t.counts.toMove.Store(0)
+	if target, worth := t.shrinkTo(); worth {
+		t.counts.toMove.Store(t.slots.UsedFrom(target))
+	}
 	w.durable.Store(f.logged)
 	w.frozenAt.Store(f.began.UnixNano())
 	w.wrote = max(f.written, w.wrote-w.wrote/4)

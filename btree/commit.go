@@ -118,7 +118,9 @@ func (t *tree) Put(key, value []byte, d engine.Durability) error {
 	if err != nil {
 		return err
 	}
-	t.warm(key)
+	if err := t.warm(key); err != nil {
+		return err
+	}
 	r := t.request()
 	r.scratch.Reset()
 	r.scratch.Put(key, value)
@@ -138,7 +140,9 @@ func (t *tree) Delete(key []byte, d engine.Durability) error {
 	if err != nil {
 		return err
 	}
-	t.warm(key)
+	if err := t.warm(key); err != nil {
+		return err
+	}
 	r := t.request()
 	r.scratch.Reset()
 	r.scratch.Delete(key)
@@ -159,7 +163,9 @@ func (t *tree) PutTTL(key, value []byte, expire time.Time, d engine.Durability) 
 	if err != nil {
 		return err
 	}
-	t.warm(key)
+	if err := t.warm(key); err != nil {
+		return err
+	}
 	r := t.request()
 	r.ttl, r.key, r.value, r.expiry = true, key, value, nanoseconds(expire)
 	r.record = binary.AppendUvarint(r.record[:0], uint64(len(key)))
@@ -218,10 +224,13 @@ func (t *tree) apply(b *engine.Batch, level engine.Durability) (wal.LSN, error) 
 		return 0, t.reach(level)
 	}
 	t.brake.slow(t, b.Size())
-	puts, deletes, bytes := t.warmBatch(b)
+	puts, deletes, bytes, err := t.warmBatch(b)
+	if err != nil {
+		return 0, err
+	}
 	r := t.request()
 	r.batch = b
-	err := t.commit(r, batchRecord, b.Bytes(), level)
+	err = t.commit(r, batchRecord, b.Bytes(), level)
 	lsn := r.lsn
 	t.reuse(r)
 	if err != nil {
@@ -234,7 +243,7 @@ func (t *tree) apply(b *engine.Batch, level engine.Durability) (wal.LSN, error) 
 }
 
 // warmBatch brings in the pages that a batch needs, and counts its ops.
-func (t *tree) warmBatch(b *engine.Batch) (puts, deletes, bytes int) {
+func (t *tree) warmBatch(b *engine.Batch) (puts, deletes, bytes int, err error) {
 	var op engine.Op
 	r := b.Reader()
 	for r.Next(&op) {
@@ -250,9 +259,11 @@ func (t *tree) warmBatch(b *engine.Batch) (puts, deletes, bytes int) {
 		default:
 			deletes++
 		}
-		t.warm(op.Key)
+		if err := t.warm(op.Key); err != nil {
+			return 0, 0, 0, err
+		}
 	}
-	return puts, deletes, bytes
+	return puts, deletes, bytes, nil
 }
 
 // reach brings all that came before to a level.

@@ -97,7 +97,7 @@ func (c *counted) visited(inners, leaves int) {
 	}
 }
 
-// loaded counts a page that was brought into the pool.
+// loaded counts a page that was not in the pool, and was read.
 func (c *counted) loaded(kind page.Kind) {
 	if kind == page.Inner {
 		c.innerMisses.Add(1)

@@ -26,6 +26,7 @@ func Driver() engine.Driver {
 		Settings: describe(),
 		Asterisks: []string{
 			"mode=cow has the durabilities none and sync only.",
+			"With io=mmap an error of the disk under a page that is read ends the process (SIGBUS).",
 		},
 		Open:    open,
 		Verify:  verify,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kvbench/kvbench/btree/mapping"
+	"github.com/kvbench/kvbench/btree/pace"
 	"github.com/kvbench/kvbench/btree/page"
 	"github.com/kvbench/kvbench/btree/pool"
 	"github.com/kvbench/kvbench/engine"
@@ -94,7 +95,7 @@ func (t *tree) frame() (uint32, error) {
 		if f, ok := t.evictAndTake(); ok {
 			return f, nil
 		}
-		if err := t.failed(); err != nil {
+		if err := t.failed(); err != nil && n > failedLooks { // nobody cleans any more
 			return 0, err
 		}
 		if t.closed.Load() {
@@ -128,13 +129,21 @@ func (t *tree) frameHeld() (uint32, error) {
 	}
 	t.writer.guard.Unpin()
 	defer t.writer.pin(t.domain)
+	if f, ok := t.evictAndTake(); ok {
+		return f, nil
+	}
+	began := time.Now()
+	defer func() { t.brake.waited(pace.DirtyCache, time.Since(began)) }()
 	for n := 0; ; n++ {
-		if f, ok := t.evictAndTake(); ok {
-			return f, nil
+		cleaned, err := 0, error(nil)
+		if !t.readOnly {
+			cleaned, err = t.cleanHeld(2 * evicted)
 		}
-		cleaned, err := t.cleanHeld(2 * evicted)
 		if err != nil {
 			return 0, err
+		}
+		if f, ok := t.evictAndTake(); ok {
+			return f, nil
 		}
 		if cleaned > 0 {
 			continue
@@ -148,6 +157,10 @@ func (t *tree) frameHeld() (uint32, error) {
 		t.rest(n)
 	}
 }
+
+// failedLooks is how often a reader looks for a frame where writes have ended:
+// for a tenth of a second.
+const failedLooks = 128
 
 // heldLooks is how often the writer looks for a frame before it gives up: for
 // some seconds. What it waits for is readers that are pinned.

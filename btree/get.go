@@ -1,6 +1,7 @@
 package btree
 
 import (
+	"errors"
 	"runtime"
 
 	"github.com/kvbench/kvbench/btree/mapping"
@@ -282,23 +283,31 @@ func (t *tree) findOnDisk(q *lookup, dst, key []byte, id page.ID, e mapping.Entr
 }
 
 // warm brings the leaf of a key into the pool, so that the writer, for whom all
-// wait, need not. It may fail: then the writer sees why.
-func (t *tree) warm(key []byte) {
+// wait, need not. It tells of damage, which is to keep a write out of the log:
+// nobody could apply it, now or later. What else fails the writer sees.
+func (t *tree) warm(key []byte) error {
 	if t.onDisk.Load() == 0 {
-		return
+		return nil
 	}
 	for range maxHeight {
 		g := t.domain.Pin()
 		if t.closed.Load() {
 			g.Unpin()
-			return
+			return nil
 		}
 		id, e := t.coldOnPath(key)
 		g.Unpin()
-		if id == 0 || t.loadFor(id, e) != nil {
-			return
+		if id == 0 {
+			return nil
+		}
+		switch err := t.loadFor(id, e); {
+		case errors.Is(err, engine.ErrCorrupt):
+			return err
+		case err != nil:
+			return nil
 		}
 	}
+	return nil
 }
 
 // coldOnPath returns the first page on the way to a key that is not in the

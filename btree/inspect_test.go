@@ -213,7 +213,7 @@ func TestInspectNeverFailsForDamageOfATree(t *testing.T) {
 	for range 200 {
 		f := &files[x.r.IntN(len(files))]
 		mem := x.mem.Image(vfs.Written)
-		overwritten(t, mem, f.path, x.r.Int64N(int64(len(f.data))), []byte{byte(x.r.IntN(256))})
+		overwritten(t, mem, f.path, x.r.Int64N(int64(max(1, len(f.data)))), []byte{byte(x.r.IntN(256))})
 		l := layoutOf(t, mem)
 		if slices.ContainsFunc(l.Facts, func(f engine.Fact) bool { return f.Name == "damage" }) {
 			told++

@@ -213,7 +213,7 @@ func (b *builder) take() (page.ID, error) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		for range idsAtOnce {
-			id, err := t.pages.Take()
+			id, err := t.takeID()
 			if err != nil && len(b.ids) == 0 {
 				return 0, err
 			}
@@ -271,7 +271,7 @@ func (b *builder) write() error {
 		for i++; i < n && b.slots[i] == b.slots[i-1]+1; i++ {
 		}
 		if err := t.file.WriteRun(b.slots[first], b.out[first*size:i*size]); err != nil {
-			return err
+			return t.fail("write pages of a load", err)
 		}
 	}
 	return nil

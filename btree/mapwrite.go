@@ -2,6 +2,7 @@ package btree
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/kvbench/kvbench/btree/mapping"
@@ -58,7 +59,11 @@ func (t *tree) writeMaps(f *freeze, target uint64) (*mapWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.measure()
+	if m.mayShrink() {
+		m.measure()
+	} else {
+		m.extend()
+	}
 	return m, nil
 }
 
@@ -165,17 +170,45 @@ func (m *mapWriter) encodeDirectory(p []byte, n int) {
 	})
 }
 
-// measure finds the last slot that the checkpoint refers to: the file must not
-// be cut before it.
-func (m *mapWriter) measure() {
+// mayShrink reports whether it is worth finding out where the file may end. To
+// look at all pages would be most of the work of a checkpoint that changes a
+// few.
+func (m *mapWriter) mayShrink() bool {
 	t := m.tree
-	last := uint64(0)
+	w := &t.work
+	if m.target != math.MaxUint64 || w.settling.Load() > 0 || w.tight.Load() > 0 || w.ctx.Err() != nil {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.slots.End() < w.reach-w.reach/cutShare
+}
+
+// extend makes reach cover what is new, and what the last checkpoint reached.
+func (m *mapWriter) extend() {
+	last := m.lastOfMap()
+	for _, p := range m.changes {
+		last = max(last, p.entry.Slot())
+	}
+	m.reach = max(last+1, m.tree.work.reach)
+}
+
+// lastOfMap is the last slot that has a page of the map.
+func (m *mapWriter) lastOfMap() (last uint64) {
 	for _, ref := range m.next.Maps {
 		last = max(last, ref.Slot())
 	}
 	for _, ref := range m.next.Directories {
 		last = max(last, ref.Slot())
 	}
+	return last
+}
+
+// measure finds the last slot that the checkpoint refers to: the file must not
+// be cut before it.
+func (m *mapWriter) measure() {
+	t := m.tree
+	last := m.lastOfMap()
 	at := 0
 	for id := uint32(1); id <= m.pages; {
 		end := min(uint64(id)+16*lookPages, uint64(m.pages)+1)

@@ -2,10 +2,12 @@ package btree
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
 	"github.com/kvbench/kvbench/btree/page"
+	"github.com/kvbench/kvbench/engine"
 )
 
 // fullShare is how full a page may be that two are merged into: one that is
@@ -76,12 +78,12 @@ func (t *tree) mergeChildren(depth, j int) (bool, error) {
 	}
 	lf, err := t.bring(left)
 	if err != nil {
-		return false, err
+		return false, unlessDamaged(err)
 	}
 	used, empty := page.Used(t.pool.Page(lf)), page.Count(t.pool.Page(lf)) == 0
 	rf, err := t.bring(right)
 	if err != nil {
-		return false, err
+		return false, unlessDamaged(err)
 	}
 	used += page.Used(t.pool.Page(rf))
 	empty = empty || page.Count(t.pool.Page(rf)) == 0
@@ -109,6 +111,15 @@ func (t *tree) mergeChildren(depth, j int) (bool, error) {
 	page.RemoveChild(t.pool.Page(pf), j)
 	t.counts.merges.Add(1)
 	return true, t.discard(right)
+}
+
+// unlessDamaged: a neighbour that is damaged is left alone, until somebody
+// wants what it has.
+func unlessDamaged(err error) error {
+	if errors.Is(err, engine.ErrCorrupt) {
+		return nil
+	}
+	return err
 }
 
 // shrinkRoot takes the root's place for its child while it has only one.

@@ -127,14 +127,15 @@ func (t *tree) spaceMetrics(m *engine.Metrics) {
 		return
 	}
 	bytes := uint64(t.settings.PageBytes)
-	disk, files := t.counts.slots.Load()*bytes, uint64(1)
+	disk, files := t.file.Slots()*bytes, uint64(1)
 	if t.log != nil {
 		log := t.log.Stats()
 		disk += uint64(log.BytesLive)
 		files += uint64(log.Segments)
 	}
 	m.Space.DiskBytes = engine.Known(disk)
-	m.Space.GarbageBytes = engine.Known(t.counts.freeSlots.Load() * bytes)
+	behind := t.file.Slots() - min(t.file.Slots(), t.counts.slots.Load())
+	m.Space.GarbageBytes = engine.Known((t.counts.freeSlots.Load() + behind) * bytes)
 	m.Space.PinnedBytes = engine.Known(uint64(t.old.Len()) * bytes)
 	m.Space.Files = engine.Known(files)
 }

@@ -63,40 +63,73 @@ func (t *tree) begin() (err error) {
 }
 
 // makePool makes the frames. Who only reads writes no page, not even to make
-// room: then the pages that the log changes must all fit.
+// room: the pages that the log changes get frames of their own, in reserve.
 func (t *tree) makePool(sb *store.Superblock) (err error) {
 	t.frames = t.settings.frames()
-	if t.readOnly {
-		bytes, err := t.logFileBytes()
+	reserve := maxHeight * 2
+	if t.readOnly && t.settings.Mode == modeWAL {
+		changed, err := t.changedByLog(sb)
 		if err != nil {
 			return err
 		}
-		if bytes > 0 {
-			t.frames += int(sb.Pages) + int(4*bytes/int64(t.settings.PageBytes))
-		}
+		reserve += changed
 	}
 	t.pool, err = pool.New(pool.Options{
-		PageBytes: t.settings.PageBytes, Frames: t.frames, Reserve: maxHeight * 2,
+		PageBytes: t.settings.PageBytes, Frames: t.frames, Reserve: reserve,
 		Policy: t.settings.Eviction, Domain: t.domain,
 		Memory: offheap.Options{HugePages: t.settings.HugePages && t.settings.CacheBytes >= hugeBytes},
 	})
 	return err
 }
 
-// logFileBytes is how large the files of the log are.
-func (t *tree) logFileBytes() (n int64, err error) {
-	names, err := t.counting.List(t.home.Path(logDir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+// changedByLog is how many pages the log may change, at most.
+func (t *tree) changedByLog(sb *store.Superblock) (pages int, err error) {
+	if there, err := t.exists(t.home.Path(logDir)); err != nil || !there {
+		return 0, err
 	}
-	for _, name := range names {
-		info, e := t.counting.Stat(t.home.Path(logDir + "/" + name))
-		if e != nil {
-			return 0, errors.Join(err, e)
+	ops, bytes, ranges := 0, 0, false
+	var b engine.Batch
+	log, err := wal.Open(vfs.Classed(t.counting, vfs.Log), t.home.Path(logDir), t.logOptions(sb), func(rec wal.Record) error {
+		if rec.Kind == checkpointRecord {
+			return nil
 		}
-		n += info.Size()
+		ops++
+		bytes += len(rec.Payload)
+		if rec.Kind != batchRecord || b.Load(rec.Payload) != nil { // replay tells of damage
+			return nil
+		}
+		var o engine.Op
+		for r := b.Reader(); r.Next(&o); ops++ {
+			ranges = ranges || o.Kind == engine.KindDeleteRange
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, t.damaged(fmt.Errorf("read the log: %w", err))
 	}
-	return n, err
+	if err := log.Close(); err != nil {
+		return 0, err
+	}
+	// An op changes a leaf, its parents and what they are split into, and makes
+	// the pages of a long value.
+	pages = 4*ops + 4*bytes/t.settings.PageBytes
+	if ranges {
+		pages += int(sb.Pages)
+	}
+	return pages, nil
+}
+
+// logOptions are those of the log behind a checkpoint.
+func (t *tree) logOptions(sb *store.Superblock) wal.Options {
+	o := wal.Options{
+		From: wal.LSN(sb.LogFrom), Through: wal.LSN(sb.LogThrough), Complete: sb.LogFrom == 0,
+		Recycle: 2, ReadOnly: t.readOnly,
+		SegmentBytes: min(max(t.settings.LogBytes/8, minSegmentBytes), maxSegmentBytes),
+	}
+	if !t.logging {
+		o.FirstBytes = minSegmentBytes
+	}
+	return o
 }
 
 // openFile opens the file of pages, or makes it in a directory that was marked
@@ -211,7 +244,7 @@ func (t *tree) loadMapping(sb *store.Superblock) error {
 	}
 	t.pages.FreeZero()
 	t.onDisk.Store(n)
-	t.work.generation, t.work.maps = sb.Generation, maps
+	t.work.generation, t.work.maps, t.work.reach = sb.Generation, maps, sb.Slots
 	if t.pages.Load(page.RootID) == 0 {
 		return engine.Corrupt(t.home.Path(dataName), -1, "the map has no root", nil)
 	}
@@ -230,15 +263,7 @@ func (t *tree) openLog(sb *store.Superblock) error {
 		}
 	}
 	r := &replay{tree: t, generation: sb.Generation}
-	o := wal.Options{
-		From: wal.LSN(sb.LogFrom), Through: wal.LSN(sb.LogThrough), Complete: sb.LogFrom == 0,
-		Recycle: 2, ReadOnly: t.readOnly,
-		SegmentBytes: min(max(t.settings.LogBytes/8, minSegmentBytes), maxSegmentBytes),
-	}
-	if !t.logging {
-		o.FirstBytes = minSegmentBytes
-	}
-	log, err := wal.Open(vfs.Classed(t.counting, vfs.Log), dir, o, r.record)
+	log, err := wal.Open(vfs.Classed(t.counting, vfs.Log), dir, t.logOptions(sb), r.record)
 	if err != nil {
 		return t.damaged(fmt.Errorf("read the log: %w", err))
 	}
@@ -346,6 +371,8 @@ func (r *replay) flush() error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.domain.Reclaim()
+	t.takeDropped()
 	if err := t.perform(r.group); err != nil {
 		return fmt.Errorf("apply the log: %w", err)
 	}

@@ -270,7 +270,7 @@ func (t *tree) cutHeld(moved int, began time.Time) error {
 		return nil
 	}
 	t.takeDropped()
-	end, length := t.slots.End(), t.file.Slots()
+	end, length := max(t.slots.End(), w.reach), t.file.Slots()
 	again := w.settling.Load() == 0 && w.tight.Load() == 0 && w.ctx.Err() == nil
 	if length <= end || again && length-end < length/cutShare {
 		return nil

@@ -171,7 +171,7 @@ func TestVerifyOutlivesWhateverThereIs(t *testing.T) {
 					p[i] = byte(x.r.Uint32())
 				}
 			}
-			overwritten(t, mem, f.path, x.r.Int64N(int64(len(f.data))), p)
+			overwritten(t, mem, f.path, x.r.Int64N(int64(max(1, len(f.data)))), p)
 		}
 		verify(context.Background(), exhibitDir, exhibitEnv(mem), func(engine.Problem) {}) //nolint:errcheck // it may be none of ours by now
 		layout, err := inspect(context.Background(), exhibitDir, exhibitEnv(mem))

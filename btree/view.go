@@ -211,6 +211,7 @@ func (v *view) bring(id page.ID, e mapping.Entry, loads int) ([]byte, error) {
 		}
 		return nil, t.damaged(err)
 	}
+	t.counts.stripe().loaded(page.KindOf(p))
 	return v.ifSeen(p), nil
 }
 

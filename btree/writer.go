@@ -8,6 +8,7 @@ import (
 	"github.com/kvbench/kvbench/btree/mapping"
 	"github.com/kvbench/kvbench/btree/page"
 	"github.com/kvbench/kvbench/btree/pool"
+	"github.com/kvbench/kvbench/btree/store"
 	"github.com/kvbench/kvbench/btree/version"
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/engine/epoch"
@@ -47,8 +48,7 @@ type writer struct {
 	// gone are frames of pages that were freed; those that are locked are
 	// retired when they no longer are.
 	gone, goneLocked []uint32
-	// kept are frames that clone took and could not use: one at most.
-	kept []uint32
+	changes          int // pages that were changed, made or freed in this group
 
 	group []*request
 	ops   []op
@@ -194,7 +194,7 @@ func (t *tree) create(inner bool, init func(p []byte, id page.ID)) (page.ID, uin
 	if err != nil {
 		return 0, 0, err
 	}
-	id, err := t.pages.Take()
+	id, err := t.takeID()
 	if err != nil {
 		t.pool.Give(f)
 		return 0, 0, err
@@ -210,6 +210,16 @@ func (t *tree) create(inner bool, init func(p []byte, id page.ID)) (page.ID, uin
 	t.pages.Store(id, mapping.Resident(f))
 	t.pool.Admit(f, pool.Dirty, inner)
 	return id, f, nil
+}
+
+// takeID returns an id that is free, of those that a superblock can reach.
+func (t *tree) takeID() (page.ID, error) {
+	id, err := t.pages.Take()
+	if err == nil && uint64(id) > store.MaxPages(t.settings.PageBytes) {
+		t.pages.Give(id)
+		err = fmt.Errorf("%w: the tree has as many pages as there can be: make it anew with a larger %s", engine.ErrTooLarge, pageBytesName)
+	}
+	return id, err
 }
 
 // discard frees a page. No page refers to it any more, but for old versions.
@@ -229,6 +239,7 @@ func (t *tree) discard(id page.ID) error {
 		if !t.pool.Freeze(f) {
 			continue
 		}
+		w.changes++
 		t.touched(id, fr, home, dirty)
 		if needed {
 			t.old.Add(version.Version{
@@ -282,6 +293,7 @@ func (t *tree) isLocked(f uint32) bool {
 }
 
 func (t *tree) lock(f uint32) {
+	t.writer.changes++
 	t.pool.Lock(f)
 	t.writer.locked = append(t.writer.locked, f)
 }
@@ -301,10 +313,6 @@ func (w *writer) unlock(t *tree) {
 	w.locked = w.locked[:0]
 	w.gone = append(w.gone, w.goneLocked...)
 	w.goneLocked = w.goneLocked[:0]
-	for _, f := range w.kept {
-		t.pool.Give(f)
-	}
-	w.kept = w.kept[:0]
 	if len(w.gone) > 0 {
 		t.pool.Retire(w.gone)
 		w.gone = w.gone[:0]
