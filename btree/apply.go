@@ -103,6 +103,7 @@ func (t *tree) perform(group []*request) error {
 		w.last = 0
 	}
 	err := t.performOps(w.ops)
+	w.forget()
 	if err != nil {
 		err = t.tear("apply a write", err, atomic && w.changes > 0)
 	}
@@ -110,6 +111,20 @@ func (t *tree) perform(group []*request) error {
 	w.guard.Unpin()
 	t.clock.End()
 	return err
+}
+
+// keptOps is how many ops the writer keeps memory for.
+const keptOps = 1 << 16
+
+// forget lets go of what callers own, and of much memory.
+func (w *writer) forget() {
+	clear(w.ops)
+	if cap(w.ops) > keptOps {
+		w.ops = nil
+	}
+	if cap(w.value) > keptBytes {
+		w.value = nil
+	}
 }
 
 // showBefore has readers see the pages of now, until end: a large group is
@@ -278,26 +293,24 @@ func (t *tree) insertCell(key []byte, flags uint8, payload []byte) error {
 // payload is what a cell of the op has, in the leaf or as a chain.
 func (t *tree) payload(o *op) (flags uint8, payload []byte, err error) {
 	w := &t.writer
-	payload = o.value
-	if o.kind == opPutTTL {
-		flags = page.FlagExpires
-		w.value = binary.LittleEndian.AppendUint64(w.value[:0], uint64(o.expiry))
-		w.value = append(w.value, o.value...)
-		payload = w.value
-	}
-	if len(o.key)+len(payload) <= page.MaxInline(t.settings.PageBytes) {
-		return flags, payload, nil
-	}
-	first, err := t.writeOverflow(o.value)
-	if err != nil {
-		return 0, nil, err
-	}
 	w.value = w.value[:0]
 	if o.kind == opPutTTL {
+		flags = page.FlagExpires
 		w.value = binary.LittleEndian.AppendUint64(w.value, uint64(o.expiry))
 	}
-	w.value = appendReference(w.value, first, len(o.value))
-	return flags | page.FlagOverflow, w.value, nil
+	if len(o.key)+len(w.value)+len(o.value) > page.MaxInline(t.settings.PageBytes) {
+		first, err := t.writeOverflow(o.value)
+		if err != nil {
+			return 0, nil, err
+		}
+		w.value = appendReference(w.value, first, len(o.value))
+		return flags | page.FlagOverflow, w.value, nil
+	}
+	if flags == 0 {
+		return 0, o.value, nil
+	}
+	w.value = append(w.value, o.value...)
+	return flags, w.value, nil
 }
 
 // remove deletes a key, if it is there.

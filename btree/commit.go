@@ -255,6 +255,9 @@ func (t *tree) warmBatch(b *engine.Batch) (puts, deletes, bytes int, err error) 
 		case engine.KindDeleteRange:
 			deletes++
 			bytes += len(op.Value)
+			if err := t.warmRange(op.Key, op.Value); err != nil {
+				return 0, 0, 0, err
+			}
 			continue
 		default:
 			deletes++

@@ -23,6 +23,8 @@ func (t *tree) Compact(ctx context.Context, lower, upper []byte) error {
 	if t.readOnly {
 		return nil
 	}
+	ctx, stop := t.untilClosed(ctx)
+	defer stop()
 	c := compaction{tree: t, next: bytes.Clone(lower), upper: upper, fill: int(t.settings.Fill * float64(t.settings.PageBytes))}
 	c.over = upper != nil && bytes.Compare(lower, upper) >= 0
 	for !c.over {

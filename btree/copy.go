@@ -57,6 +57,7 @@ type treeCopy struct {
 	tree   *tree
 	blocks []byte   // the superblocks, and what else is before the first slot
 	slots  []uint64 // bit s: slot s is to be copied
+	reach  uint64   // slots that the superblock wants the file to have
 	log    []piece  // likewise
 }
 
@@ -123,6 +124,7 @@ func (c *treeCopy) begin(from vfs.File) error {
 	}
 	c.listLog()
 	c.listSlots()
+	c.reach = w.reach
 	return nil
 }
 
@@ -189,6 +191,9 @@ func (c *treeCopy) data(from vfs.File) error {
 	buf := make([]byte, copiedBytes)
 	for s, n := c.run(0); n > 0 && err == nil; s, n = c.run(s + n) {
 		err = c.copyRun(to, from, int64(s)*size, buf[:int64(n)*size])
+	}
+	if err == nil { // the superblock may reach beyond the last page
+		err = to.Truncate(int64(c.reach) * size)
 	}
 	if err == nil {
 		err = to.Sync()

@@ -1,6 +1,7 @@
 package btree
 
 import (
+	"bytes"
 	"errors"
 	"runtime"
 
@@ -306,6 +307,35 @@ func (t *tree) warm(key []byte) error {
 		case err != nil:
 			return nil
 		}
+	}
+	return nil
+}
+
+// warmRange is warm for the keys in [lower, upper), of which a nil upper is no
+// bound. It reads all leaves of the range that are not in the pool, of which
+// the last ones stay there.
+func (t *tree) warmRange(lower, upper []byte) error {
+	if t.onDisk.Load() == 0 {
+		return nil
+	}
+	var h hold
+	h.begin(t)
+	defer h.quit()
+	v := view{tree: t, at: h.moment.At()}
+	defer v.end()
+	for key := lower; upper == nil || bytes.Compare(key, upper) < 0; {
+		_, p, err := v.descend(key, toKey)
+		if errors.Is(err, engine.ErrCorrupt) {
+			return err
+		}
+		if err != nil {
+			return nil
+		}
+		_, high, bounded, ok := page.Fences(p)
+		if !ok || !bounded {
+			return nil
+		}
+		key = append([]byte(nil), high...)
 	}
 	return nil
 }

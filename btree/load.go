@@ -156,11 +156,7 @@ func (l *load) finish() error {
 		return err
 	}
 	pages := len(l.made.pages)
-	t.env.Events.Event(engine.Event{
-		Kind: "load", Start: l.began, Duration: time.Since(l.began),
-		BytesIn: int64(l.bytes), BytesOut: int64(pages) * int64(t.settings.PageBytes),
-		Detail: fmt.Sprintf("%d rows in %d leaves, %d pages", l.puts, len(l.made.leaves), pages),
-	})
+	t.env.Events.Event(noteLoad(l.began, time.Since(l.began), int64(l.bytes), int(l.puts), len(l.made.leaves), pages, t.settings.PageBytes))
 	return nil
 }
 

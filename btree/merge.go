@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kvbench/kvbench/btree/page"
 	"github.com/kvbench/kvbench/engine"
@@ -224,9 +225,15 @@ func (t *tree) mergeSome() (more bool, err error) {
 
 // mergeAll merges until nothing is left to merge.
 func (t *tree) mergeAll(ctx context.Context) error {
+	began, before := time.Now(), t.counts.merges.Load()
+	defer func() {
+		if n := t.counts.merges.Load() - before; n > 0 {
+			t.env.Events.Event(noteMerge(began, time.Since(began), n))
+		}
+	}()
 	for {
-		if err := ctx.Err(); err != nil {
-			return err
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		more, err := t.mergeSome()
 		if err != nil || !more {
@@ -260,7 +267,7 @@ func (t *tree) mergeLeaf(id page.ID) error {
 	}
 	f, err := t.bring(id)
 	if err != nil {
-		return err
+		return unlessDamaged(err)
 	}
 	p := t.pool.Page(f)
 	if page.KindOf(p) != page.Leaf || page.Used(p) >= int(t.settings.MergeBelow*float64(len(p))) {

@@ -65,18 +65,19 @@ func noteShrink(began time.Time, took time.Duration, from, to uint64, moved, pag
 }
 
 // noteMerge is the event of leaves that became fewer.
-func noteMerge(began time.Time, took time.Duration, looked, pages int) engine.Event {
+func noteMerge(began time.Time, took time.Duration, pages uint64) engine.Event {
 	return engine.Event{
 		Kind: mergeEvent, Start: began, Duration: took,
-		Detail: fmt.Sprintf("%d pages of %d that were looked at are gone, reason merge_below", pages, looked),
+		Detail: fmt.Sprintf("%d pages are gone, reason merge_below", pages),
 	}
 }
 
 // noteLoad is the event of a bulk load.
-func noteLoad(began time.Time, took time.Duration, bytes int64, pages, pageBytes int) engine.Event {
+func noteLoad(began time.Time, took time.Duration, bytes int64, rows, leaves, pages, pageBytes int) engine.Event {
 	return engine.Event{
 		Kind: loadEvent, Start: began, Duration: took, BytesIn: bytes,
-		BytesOut: int64(pages) * int64(pageBytes), Detail: fmt.Sprintf("%d pages", pages),
+		BytesOut: int64(pages) * int64(pageBytes),
+		Detail:   fmt.Sprintf("%d rows in %d leaves, %d pages", rows, leaves, pages),
 	}
 }
 

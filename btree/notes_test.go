@@ -29,10 +29,12 @@ func TestEventsSayWhatWasDoneAndWhy(t *testing.T) {
 		{noteShrink(began, took, 100, 40, 7, 8192), engine.Event{
 			Kind: "shrink", BytesOut: 7 * 8192, Detail: "from 100 slots to 40, 7 pages moved, reason shrink_slack",
 		}},
-		{noteMerge(began, took, 9, 4), engine.Event{
-			Kind: "merge", Detail: "4 pages of 9 that were looked at are gone, reason merge_below",
+		{noteMerge(began, took, 4), engine.Event{
+			Kind: "merge", Detail: "4 pages are gone, reason merge_below",
 		}},
-		{noteLoad(began, took, 1000, 2, 4096), engine.Event{Kind: "load", BytesIn: 1000, BytesOut: 8192, Detail: "2 pages"}},
+		{noteLoad(began, took, 1000, 9, 1, 2, 4096), engine.Event{
+			Kind: "load", BytesIn: 1000, BytesOut: 8192, Detail: "9 rows in 1 leaves, 2 pages",
+		}},
 	} {
 		c.want.Start, c.want.Duration = began, took
 		if c.got != c.want {

@@ -2,8 +2,10 @@ package btree
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"github.com/kvbench/kvbench/btree/page"
+	"github.com/kvbench/kvbench/engine"
 )
 
 // appendReference appends what a cell has of a value in a chain; parseRow
@@ -41,10 +43,16 @@ func (t *tree) unlockLast() {
 	w.locked = w.locked[:n]
 }
 
-// freeOverflow frees a chain.
+// freeOverflow frees a chain. What is behind a page that is damaged stays:
+// nobody refers to it any more, and Verify finds it. A write must not fail of
+// what it throws away.
 func (t *tree) freeOverflow(id page.ID) error {
 	for n := 0; id != 0; n++ {
 		f, err := t.bring(id)
+		if errors.Is(err, engine.ErrCorrupt) {
+			t.env.Log.Warn("the rest of a value stays that nobody needs", "page", id, "error", err)
+			return nil
+		}
 		if err != nil {
 			return err
 		}

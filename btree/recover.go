@@ -52,6 +52,10 @@ func (t *tree) begin() (err error) {
 		return err
 	}
 	t.opening = false
+	if t.readOnly { // what is dirty stays; beside it, there is what was asked for
+		t.frames = t.settings.frames() + t.pool.Counts().Dirty
+		t.pool.Limit(t.frames)
+	}
 	if !t.readOnly {
 		if err := t.file.Heal(); err != nil {
 			return err
@@ -63,19 +67,18 @@ func (t *tree) begin() (err error) {
 }
 
 // makePool makes the frames. Who only reads writes no page, not even to make
-// room: the pages that the log changes get frames of their own, in reserve.
+// room: the pages that the log changes get frames of their own.
 func (t *tree) makePool(sb *store.Superblock) (err error) {
 	t.frames = t.settings.frames()
-	reserve := maxHeight * 2
 	if t.readOnly && t.settings.Mode == modeWAL {
 		changed, err := t.changedByLog(sb)
 		if err != nil {
 			return err
 		}
-		reserve += changed
+		t.frames += changed
 	}
 	t.pool, err = pool.New(pool.Options{
-		PageBytes: t.settings.PageBytes, Frames: t.frames, Reserve: reserve,
+		PageBytes: t.settings.PageBytes, Frames: t.frames, Reserve: maxHeight * 2,
 		Policy: t.settings.Eviction, Domain: t.domain,
 		Memory: offheap.Options{HugePages: t.settings.HugePages && t.settings.CacheBytes >= hugeBytes},
 	})
@@ -93,9 +96,9 @@ func (t *tree) changedByLog(sb *store.Superblock) (pages int, err error) {
 		if rec.Kind == checkpointRecord {
 			return nil
 		}
-		ops++
 		bytes += len(rec.Payload)
 		if rec.Kind != batchRecord || b.Load(rec.Payload) != nil { // replay tells of damage
+			ops++
 			return nil
 		}
 		var o engine.Op
@@ -110,13 +113,13 @@ func (t *tree) changedByLog(sb *store.Superblock) (pages int, err error) {
 	if err := log.Close(); err != nil {
 		return 0, err
 	}
-	// An op changes a leaf, its parents and what they are split into, and makes
-	// the pages of a long value.
-	pages = 4*ops + 4*bytes/t.settings.PageBytes
-	if ranges {
-		pages += int(sb.Pages)
+	// An op changes pages that there are, of which there are so many, and makes
+	// some by what it brings.
+	pages = 4 * ops
+	if ranges || pages > int(sb.Pages) {
+		pages = int(sb.Pages)
 	}
-	return pages, nil
+	return pages + min(4*ops, 4*bytes/t.settings.PageBytes+2*maxHeight), nil
 }
 
 // logOptions are those of the log behind a checkpoint.

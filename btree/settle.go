@@ -24,12 +24,25 @@ func (t *tree) Settle(ctx context.Context) error {
 		return engine.ErrClosed
 	}
 	defer t.scans.RUnlock()
+	ctx, stop := t.untilClosed(ctx)
+	defer stop()
 	t.work.settling.Add(1)
 	defer t.work.settling.Add(-1)
 	if err := t.mergeAll(ctx); err != nil {
 		return err
 	}
 	return t.shorten(ctx)
+}
+
+// untilClosed is ctx, which also ends when the tree is being closed: Close waits
+// for what its caller may have asked for.
+func (t *tree) untilClosed(ctx context.Context) (until context.Context, stop func()) {
+	until, cancel := context.WithCancelCause(ctx)
+	after := context.AfterFunc(t.work.ctx, func() { cancel(engine.ErrClosed) })
+	return until, func() {
+		after()
+		cancel(nil)
+	}
 }
 
 // shorten writes checkpoints until the file does not become shorter by them. At

@@ -205,8 +205,8 @@ func (v *view) bring(id page.ID, e mapping.Entry, loads int) ([]byte, error) {
 		}
 	}
 	p := v.room()
-	if err := t.file.ReadPage(p, id, e); err != nil {
-		if t.pages.Load(id) != e { // its slot may be another's by now
+	if err := t.readPage(p, id, e); err != nil {
+		if t.pages.Load(id) != e || err == errMoved { // its slot may be another's by now
 			return nil, nil
 		}
 		return nil, t.damaged(err)

@@ -30,11 +30,19 @@ func (p *Pool) TakeReserve() (f uint32, ok bool) {
 	return f, ok
 }
 
+// Limit has Take give out no more than n frames at once from now on, besides
+// those in reserve, fewer than there are.
+func (p *Pool) Limit(n int) {
+	p.freeing.Lock()
+	p.limit = n
+	p.freeing.Unlock()
+}
+
 // take takes a frame if more than keep are left.
 func (p *Pool) take(keep int) (f uint32, ok bool) {
 	p.freeing.Lock()
 	defer p.freeing.Unlock()
-	if !p.available(keep) {
+	if !p.available(keep) || keep > 0 && p.limit > 0 && p.used >= p.limit {
 		return 0, false
 	}
 	// Frames that were used before, so that no more memory is touched than

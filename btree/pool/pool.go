@@ -73,6 +73,7 @@ type Pool struct {
 	fresh    int      // frames from here to mapped were never used
 	mapped   int      // frames that have memory
 	used     int      // frames given out and not free yet
+	limit    int      // of used, as far as Take goes; 0: none
 	regions  []*offheap.Region
 	mapError error         // of the last chunk that could not be mapped
 	freed    chan struct{} // closed by the next frame that comes free; or nil
