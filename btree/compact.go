@@ -25,6 +25,11 @@ func (t *tree) Compact(ctx context.Context, lower, upper []byte) error {
 	}
 	ctx, stop := t.untilClosed(ctx)
 	defer stop()
+	return endedBy(ctx, t.compact(ctx, lower, upper))
+}
+
+// compact is Compact until ctx ends.
+func (t *tree) compact(ctx context.Context, lower, upper []byte) error {
 	c := compaction{tree: t, next: bytes.Clone(lower), upper: upper, fill: int(t.settings.Fill * float64(t.settings.PageBytes))}
 	c.over = upper != nil && bytes.Compare(lower, upper) >= 0
 	for !c.over {

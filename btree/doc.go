@@ -232,7 +232,9 @@
 // Whoever waits for frames is not pinned (frameHeld unpins the writer), and
 // nobody waits for tree.mu while pinned or in a frame.
 //
-// Gets of pages in the pool take none.
+// Gets of pages in the pool take none, but for values in a chain, which need a
+// moment that is held; that, an iterator and a snapshot wait for tree.mu where a
+// group is under way each time they look.
 //
 // # Goroutines
 //

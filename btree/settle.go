@@ -2,6 +2,7 @@ package btree
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -28,10 +29,11 @@ func (t *tree) Settle(ctx context.Context) error {
 	defer stop()
 	t.work.settling.Add(1)
 	defer t.work.settling.Add(-1)
-	if err := t.mergeAll(ctx); err != nil {
-		return err
+	err := t.mergeAll(ctx)
+	if err == nil {
+		err = t.shorten(ctx)
 	}
-	return t.shorten(ctx)
+	return endedBy(ctx, err)
 }
 
 // untilClosed is ctx, which also ends when the tree is being closed: Close waits
@@ -45,12 +47,21 @@ func (t *tree) untilClosed(ctx context.Context) (until context.Context, stop fun
 	}
 }
 
+// endedBy is err, or ErrClosed if that is why ctx has ended.
+func endedBy(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), engine.ErrClosed) {
+		return engine.ErrClosed
+	}
+	return err
+}
+
 // shorten writes checkpoints until the file does not become shorter by them. At
 // least one is durable when it returns.
 func (t *tree) shorten(ctx context.Context) error {
 	// The first one may make it longer, by pages that were dirty.
-	for before := uint64(math.MaxUint64); ; {
-		if err := ctx.Err(); err != nil {
+	vain, before := 0, uint64(math.MaxUint64)
+	for {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err := t.checkpointNow(ctx); err != nil {
@@ -60,12 +71,20 @@ func (t *tree) shorten(ctx context.Context) error {
 			return err
 		}
 		end := t.end()
-		if end >= before || !t.shrinkable() {
+		if end < before {
+			vain, before = 0, end
+		} else if vain++; vain > vainRounds {
 			return nil
 		}
-		before = end
+		if !t.shrinkable() {
+			return nil
+		}
 	}
 }
+
+// vainRounds is how often the file may not become shorter before shorten gives
+// up: what the cleaner is writing may be at its end.
+const vainRounds = 3
 
 // cut cuts off what the checkpoint has left at the end of the file, once nobody
 // looks at it any more where it is mapped.
