@@ -138,11 +138,17 @@ func (j *journal) judge(found map[string]string, s span, r rule) error {
 	return j.judgePrefix(found, s, r)
 }
 
-// lastInFile is when the last write began that a kill leaves in the files.
+// lastInFile is when the last write began that a kill leaves in the files. An
+// empty batch leaves nothing there, and so nothing that tells what was durable
+// before it.
 func (j *journal) lastInFile() (moment int) {
 	for _, entries := range j.writer {
 		for i := range entries {
-			if x := &entries[i]; x.durable != 0 || x.at >= engine.OS {
+			x := &entries[i]
+			if x.kind == opBatch && len(x.parts) == 0 {
+				continue
+			}
+			if x.durable != 0 || x.at >= engine.OS {
 				moment = max(moment, x.begun)
 			}
 		}
