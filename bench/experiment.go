@@ -49,6 +49,19 @@ type Experiment struct {
 type EngineChoice struct {
 	Driver   engine.Driver
 	Settings map[string]string
+	// Label tells it from the same engine with other settings; empty: it
+	// stands alone and goes by the driver's name.
+	Label string
+	// Axes are the values of a sweep that made this choice.
+	Axes map[string]string
+}
+
+// name is what the choice is called in cell ids.
+func (e *EngineChoice) name() string {
+	if e.Label != "" {
+		return e.Label
+	}
+	return e.Driver.Name
 }
 
 // WorkloadChoice is one workload.
@@ -56,6 +69,8 @@ type WorkloadChoice struct {
 	Spec *workloads.Spec
 	// LoadOnly measures the load itself, into an empty engine.
 	LoadOnly bool
+	// Axes are the values of a sweep that made this choice.
+	Axes map[string]string
 }
 
 // A Plan is the cells of an experiment in the order in which they run.
@@ -204,9 +219,10 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	}
 	s.Cell = results.Cell{
 		Schema: results.CellSchema, Experiment: x.Name, Rep: rep, Seed: seed, Command: x.Command,
-		ID:       fmt.Sprintf("%s-%s-t%d-r%d", fileName(name), fileName(e.Driver.Name), b.threads, rep),
+		ID:       fmt.Sprintf("%s-%s-t%d-r%d", fileName(name), fileName(e.name()), b.threads, rep),
 		Regime:   regime,
-		Engine:   results.EngineInfo{Name: e.Driver.Name, Version: e.Driver.Version, Family: e.Driver.Family, Rail: e.Driver.Rail, Settings: settings, Asterisks: e.Driver.Asterisks},
+		Axes:     axes(b.workload.Axes, e.Axes),
+		Engine:   results.EngineInfo{Name: e.Driver.Name, Label: e.Label, Version: e.Driver.Version, Family: e.Driver.Family, Rail: e.Driver.Rail, Settings: settings, Asterisks: e.Driver.Asterisks},
 		Workload: workloadInfo(w, name),
 		Load: results.LoadInfo{
 			Mode: "closed", Threads: b.threads, DurationS: s.Duration.Seconds(), Operations: s.Operations, Driver: x.loopName(),
@@ -215,6 +231,20 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	}
 	s.Cell.SpecSHA = specSHA(&s)
 	return s, nil
+}
+
+// axes joins the axes of a workload and of an engine.
+func axes(lots ...map[string]string) map[string]string {
+	var all map[string]string
+	for _, lot := range lots {
+		for k, v := range lot {
+			if all == nil {
+				all = make(map[string]string)
+			}
+			all[k] = v
+		}
+	}
+	return all
 }
 
 func (x *Experiment) loopName() string {

@@ -25,6 +25,7 @@ type Setup struct {
 	Mode        string             `json:"mode"`
 	Threads     int                `json:"threads"`
 	Rate        *float64           `json:"rate"`
+	Arrival     string             `json:"arrival,omitempty"`
 	DurationS   float64            `json:"duration_s"`
 	Operations  uint64             `json:"operations"` // 0: by duration
 	Driver      string             `json:"driver"`
@@ -50,7 +51,7 @@ func setupOf(c *Cell) Setup {
 		Records: c.Workload.Records, ValueBytes: c.Workload.ValueBytes,
 		KeyFormat: c.Workload.KeyFormat, Mix: c.Workload.Mix,
 		Dist: c.Workload.Dist, UpdateMode: c.Workload.UpdateMode,
-		Mode: c.Load.Mode, Threads: c.Load.Threads, Rate: c.Load.Rate,
+		Mode: c.Load.Mode, Threads: c.Load.Threads, Rate: c.Load.Rate, Arrival: c.Load.Arrival,
 		DurationS: c.Load.DurationS, Operations: c.Load.Operations, Driver: c.Load.Driver,
 	}
 	if s.Mix == nil {
@@ -91,7 +92,7 @@ func groupCells(run *Run) []group {
 
 // engineKey is what repetitions of one row share.
 func engineKey(c *Cell) any {
-	return []any{c.Engine.Name, c.Engine.Version, c.Engine.Rail, settingsText(c.Engine.Settings), c.Durability}
+	return []any{c.Engine.Name, c.Engine.Label, c.Engine.Version, c.Engine.Rail, settingsText(c.Engine.Settings), c.Durability}
 }
 
 // adopt joins lots of cells that died or were refused before their level of
@@ -250,6 +251,10 @@ func settingsText(settings map[string]string) string {
 func engineLabels(rows []Row) []string {
 	labels := make([]string, len(rows))
 	for i, r := range rows {
+		if r.Label != "" {
+			labels[i] = r.Label
+			continue
+		}
 		label := r.Engine
 		differs := map[string]bool{}
 		for _, o := range rows {

@@ -24,6 +24,83 @@ type Manifest struct {
 	Calibration Calibration `json:"calibration"`
 	Plan        Plan        `json:"plan"`
 	Notes       []string    `json:"notes"` // warnings that concern the whole run
+
+	// Axes are what a sweep varied, in the order given.
+	Axes []Axis `json:"axes"`
+	// Study is the built-in experiment that the run is, if it is one.
+	Study *Study `json:"study,omitempty"`
+	// Searches are the searches for a sustainable rate that were made.
+	Searches []Search `json:"searches,omitempty"`
+}
+
+// Axis is one thing that a sweep varies.
+type Axis struct {
+	Name   string   `json:"name"` // threads, rate, ENGINE.SETTING, workload.PROPERTY
+	Values []string `json:"values"`
+}
+
+// Study is a built-in experiment and what came of its expectations.
+type Study struct {
+	Name     string  `json:"name"`
+	Title    string  `json:"title"`
+	Scale    string  `json:"scale"` // tiny, small, full
+	Question string  `json:"question"`
+	Paper    string  `json:"paper"`
+	Look     string  `json:"look"` // what to look for in the figure
+	Figure   Figure  `json:"figure"`
+	Claims   []Claim `json:"claims"`
+	Missing  string  `json:"missing,omitempty"` // the feature that an engine lacks; then nothing was run
+}
+
+// Figure says how a study's points are drawn. Points are given where they do
+// not follow from the cells alone.
+type Figure struct {
+	Kind   string  `json:"kind"` // lines, bars, heat, triangle, scatter
+	Title  string  `json:"title"`
+	X      string  `json:"x"` // name and unit of the axis
+	Y      string  `json:"y"`
+	LogX   bool    `json:"log_x,omitempty"`
+	LogY   bool    `json:"log_y,omitempty"`
+	Points []Point `json:"points"`
+}
+
+// Point is one measurement of a study's figure.
+type Point struct {
+	Series string   `json:"series"`
+	X      string   `json:"x"` // a number, or a name
+	Y      *float64 `json:"y"`
+	Low    *float64 `json:"low,omitempty"` // whiskers
+	High   *float64 `json:"high,omitempty"`
+	Z      *float64 `json:"z,omitempty"` // third value of a triangle
+	Cell   string   `json:"cell,omitempty"`
+}
+
+// Claim is an expectation of a study: an ordering, and whether it held.
+type Claim struct {
+	Text   string `json:"text"`
+	Held   *bool  `json:"held"`   // null: could not be judged
+	Detail string `json:"detail"` // the figures
+}
+
+// Search is one search for the highest rate that meets an objective.
+type Search struct {
+	Engine    string   `json:"engine"` // its label
+	Workload  string   `json:"workload"`
+	Threads   int      `json:"threads"`
+	Objective string   `json:"objective"` // as given: p99<2ms
+	Rate      *float64 `json:"rate"`      // the highest that met it; null: none did
+	Ceiling   *float64 `json:"ceiling"`   // the lowest that did not; null: none was found
+	Probes    []Probe  `json:"probes"`    // in the order made
+}
+
+// Probe is one rate tried.
+type Probe struct {
+	Cell     string   `json:"cell"`
+	Rate     float64  `json:"rate"` // asked for
+	Achieved *float64 `json:"achieved"`
+	Value    *float64 `json:"value"` // of the objective's latency, in nanoseconds
+	Met      bool     `json:"met"`
+	Reason   string   `json:"reason,omitempty"` // why not
 }
 
 // Program is the kvbench that ran.

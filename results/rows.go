@@ -17,6 +17,7 @@ type Row struct {
 	Setup
 
 	Engine       string            `json:"engine"`
+	Label        string            `json:"label,omitempty"`
 	Version      string            `json:"version"`
 	Family       string            `json:"family"`
 	Rail         bool              `json:"rail"`
@@ -87,7 +88,7 @@ func newRow(experiment string, cells []*Cell) Row {
 	c := cells[0]
 	r := Row{
 		Experiment: experiment, Setup: setupOf(c),
-		Engine: c.Engine.Name, Version: c.Engine.Version, Family: c.Engine.Family,
+		Engine: c.Engine.Name, Label: c.Engine.Label, Version: c.Engine.Version, Family: c.Engine.Family,
 		Rail: c.Engine.Rail, Settings: c.Engine.Settings,
 		Durability: c.Durability, SurvivesKill: c.SurvivesKill,
 		Reps: len(cells), Outcomes: map[Status]int{}, Ops: map[string]Times{}, Flags: []Flag{},

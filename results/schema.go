@@ -51,10 +51,17 @@ type Cell struct {
 	Workload WorkloadInfo `json:"workload"`
 	Load     LoadInfo     `json:"load"`
 
-	Regime       string            `json:"regime"`
-	CacheRegime  string            `json:"cache_regime"` // cached, oscached, iobuf, iodirect; empty when not claimed
-	Durability   engine.Durability `json:"durability"`   // level of every write
-	SurvivesKill bool              `json:"survives_kill"`
+	// Axes are the values of what a sweep varies, by name, as "threads" or
+	// "lsm.size_ratio"; empty outside a sweep.
+	Axes map[string]string `json:"axes"`
+
+	Regime string `json:"regime"`
+	// CacheRegime is where the data were: cached, oscached, iobuf, iodirect;
+	// empty when nobody claimed one, or when the counters contradicted it.
+	CacheRegime        string            `json:"cache_regime"`
+	CacheRegimeClaimed string            `json:"cache_regime_claimed,omitempty"` // what was asked for
+	Durability         engine.Durability `json:"durability"`                     // level of every write
+	SurvivesKill       bool              `json:"survives_kill"`
 
 	// OpsPerS is the rate of the measured phase: operations, a
 	// read-modify-write counted once, over the mean active time of the
@@ -73,11 +80,18 @@ type Cell struct {
 	Mem     Mem                 `json:"mem"`
 	Metrics engine.Metrics      `json:"metrics"` // the engine's own, over the measured phase
 	Quality Quality             `json:"quality"`
+
+	// Open is what the schedule of an open loop came to; null in a closed one.
+	Open *OpenLoop `json:"open,omitempty"`
+	// Fidelity compares what was asked of the engine with the workload's
+	// definition; null when nothing was measured.
+	Fidelity *Fidelity `json:"fidelity,omitempty"`
 }
 
 // EngineInfo says what was measured.
 type EngineInfo struct {
 	Name      string            `json:"name"`
+	Label     string            `json:"label,omitempty"` // of one among several settings of an engine; unique in a run
 	Version   string            `json:"version"`
 	Family    string            `json:"family"`
 	Rail      bool              `json:"rail"` // reference rail: shown in a table of its own
@@ -104,7 +118,8 @@ type WorkloadInfo struct {
 type LoadInfo struct {
 	Mode       string   `json:"mode"` // closed, open
 	Threads    int      `json:"threads"`
-	Rate       *float64 `json:"rate"` // operations a second asked for; null: as fast as it goes
+	Rate       *float64 `json:"rate"`              // operations a second asked for; null: as fast as it goes
+	Arrival    string   `json:"arrival,omitempty"` // of an open loop: constant, poisson, sine:..., file:...
 	DurationS  float64  `json:"duration_s"`
 	Operations uint64   `json:"operations"` // 0: by duration
 	Driver     string   `json:"driver"`     // kvbench, go-ycsb
@@ -119,6 +134,70 @@ type Phase struct {
 	OpsPerS *float64 `json:"ops_per_s"`
 	OK      bool     `json:"ok"`
 	Note    string   `json:"note,omitempty"`
+	Steady  *Steady  `json:"steady,omitempty"` // null: not tested
+}
+
+// Steady is the outcome of a test whether a phase had become steady.
+type Steady struct {
+	OK      bool     `json:"ok"`
+	Windows int      `json:"windows"`  // that the test looked at, the last ones of the phase
+	WindowS float64  `json:"window_s"` // length of one
+	CV      *float64 `json:"cv"`       // standard deviation of the windows' rates over their mean
+	TrendP  *float64 `json:"trend_p"`  // of the Mann-Kendall test that there is no trend
+	Trend   *float64 `json:"trend"`    // Theil-Sen slope: change of the rate over all windows, as a share of it
+	Reasons []string `json:"reasons"`  // why not, in words
+}
+
+// OpenLoop is what the schedule of an open loop came to, in the measured
+// phase. Operations have an intended start each; those that find all workers
+// busy wait.
+type OpenLoop struct {
+	OfferedPerS  float64  `json:"offered_per_s"`  // intended operations a second of the schedule as drawn
+	AchievedPerS float64  `json:"achieved_per_s"` // finished operations a second of wall-clock time
+	Intended     uint64   `json:"intended"`       // starts that the schedule had
+	Started      uint64   `json:"started"`
+	Dropped      uint64   `json:"dropped"`     // intended starts never begun when the phase ended
+	BacklogMax   uint64   `json:"backlog_max"` // most operations that were due and not begun
+	BacklogEnd   uint64   `json:"backlog_end"`
+	Lag          *Latency `json:"lag_ns"`  // start behind schedule of operations whose worker was free: the pacer's own error
+	Verdict      string   `json:"verdict"` // ok, saturated, generator-limited
+	Reason       string   `json:"reason,omitempty"`
+}
+
+// Verdicts on an open loop.
+const (
+	OpenOK               = "ok"
+	OpenSaturated        = "saturated"         // less was achieved than offered: response times grow with the length of the run
+	OpenGeneratorLimited = "generator-limited" // the pacer's error is a notable part of the response times
+)
+
+// Fidelity compares the operations that were measured with the workload.
+type Fidelity struct {
+	OK     bool            `json:"ok"`
+	Sample uint64          `json:"sample"` // operations that skew and locality were taken from
+	Checks []FidelityCheck `json:"checks"`
+	// Stream identifies the measured operations of a single worker: equal
+	// for equal seeds. Empty when there were several workers.
+	Stream string `json:"stream,omitempty"`
+
+	Mix        map[string]float64 `json:"mix"`         // shares of kinds, measured
+	HotShare   *float64           `json:"hot_share"`   // share of requests that the most requested key had
+	Top1Share  *float64           `json:"top1_share"`  // ... the most requested 1 % of records
+	Theta      *float64           `json:"theta"`       // exponent of a Zipf law, maximum likelihood; null: none fits
+	Locality   *float64           `json:"locality"`    // share of requests whose key number is within 1/1000 of the records of the one before
+	Distinct   *float64           `json:"distinct"`    // distinct keys of the sample over its size
+	ScanMean   *float64           `json:"scan_mean"`   // records that a scan returned
+	AbsentRate *float64           `json:"absent_rate"` // share of reads that found nothing
+}
+
+// FidelityCheck is one property of the stream against its definition.
+type FidelityCheck struct {
+	Name string  `json:"name"` // mix.read, hot_share, scan_mean, absent, ...
+	Want float64 `json:"want"`
+	Got  float64 `json:"got"`
+	// Within is how far chance may carry Got from Want, at odds of 1 in 10000.
+	Within float64 `json:"within"`
+	OK     bool    `json:"ok"`
 }
 
 // OpStats are the outcomes and times of one kind of operation.
@@ -228,7 +307,17 @@ type Quality struct {
 	Verified     uint64   `json:"verified"`     // reads whose value was checked
 	VerifiedFull uint64   `json:"verified_full"`
 	Flags        []Flag   `json:"flags"` // empty: nothing to object to
+	// Lamp is the verdict: red if any flag is, else yellow if there is one,
+	// else green; empty in results of before there was one.
+	Lamp string `json:"lamp,omitempty"`
 }
+
+// Lamps of a cell.
+const (
+	LampGreen  = "green"
+	LampYellow = "yellow"
+	LampRed    = "red" // its figures are unfit for a ranking
+)
 
 // Flag is an objection to a cell, with its reason.
 type Flag struct {
@@ -246,11 +335,15 @@ type SeriesRow struct {
 	Ops        uint64       `json:"ops"`
 	Errors     uint64       `json:"errors"`
 	Latency    *Latency     `json:"service_ns"`
+	Response   *Latency     `json:"response_ns,omitempty"` // of an open loop
+	Backlog    *uint64      `json:"backlog,omitempty"`     // of an open loop: operations due and not begun, at the end of the row
 	CPUS       *float64     `json:"cpu_s"`
 	RSS        engine.Count `json:"rss"`
 	ReadBytes  engine.Count `json:"read_bytes"`
 	WriteBytes engine.Count `json:"write_bytes"`
 	Debt       engine.Count `json:"debt"`
+	CacheHits  engine.Count `json:"cache_hits"` // of the engine's own cache, within the row
+	CacheMiss  engine.Count `json:"cache_misses"`
 }
 
 // EventRow is one thing that happened: a line of events.jsonl.
