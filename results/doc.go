@@ -5,6 +5,7 @@
 //
 //	schema.go     Cell and its parts: one line of cells.jsonl; series, events
 //	manifest.go   Manifest: the run, the machine, the calibration
+//	unitcosts.go  UnitCosts: what single steps take on the machine
 //	amp.go        Amplify: the amplification factors, by one formula
 //	files.go      names in a results directory, what a cell id may be
 //	writer.go     Create, Writer: a run being written

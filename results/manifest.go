@@ -173,6 +173,8 @@ type Calibration struct {
 	SequentialMBS *float64 `json:"sequential_mb_s"` // write with a sync at the end
 	Workers       int      `json:"workers"`         // of the noop figures
 	TookS         *float64 `json:"took_s"`          // the calibration itself
+	// UnitCosts are null in results of before there were any.
+	UnitCosts *UnitCosts `json:"unit_costs,omitempty"`
 }
 
 // Plan is the matrix that was asked for.
