@@ -1,0 +1,18 @@
+// Package report says what runs came to: one Model of everything that a
+// reader is shown, and the forms in which it is shown.
+//
+// Everything is computed in Build. A form formats and lays out; it neither
+// estimates nor decides, so that two forms of one model cannot disagree.
+//
+// # Map
+//
+//	model.go     Model, Run, Table, Entry, Need: the first things to read
+//	charts.go    the parts of a Model that are drawn
+//	facts.go     the parts of a Model that are looked up
+//
+// # What is never done
+//
+// Nothing is dropped silently: a cell that failed, was refused or is unfit for
+// a ranking is in the quality log, and what was thinned to keep the page small
+// is in Model.Left. Unknown is null and never 0.
+package report
