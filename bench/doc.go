@@ -24,8 +24,8 @@
 //	spawn.go       a process for every cell; message.go: what it says
 //	copydir.go     fresh copies of loaded data
 //
-// Subpackages: machine records the machine, goycsb runs pingcap/go-ycsb's own
-// client against a Target.
+// Subpackages: machine records the machine, steady tests whether a phase was
+// steady, goycsb runs pingcap/go-ycsb's own client against a Target.
 //
 // # Path of an operation
 //
