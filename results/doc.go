@@ -19,6 +19,7 @@
 //	table.go      Table: rows as text, Markdown, CSV or JSON, and the legend
 //	detail.go     all that is known of one setup; matrix.go  rates alone
 //	page.go       text and Markdown; csv.go; human.go  numbers for people
+//	words.go      the same words and numbers for packages that write beside
 //
 // # Files
 //
