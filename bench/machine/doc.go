@@ -6,6 +6,7 @@
 //	cpu.go cgroup.go mounts.go     parsers; each reads a tree that stands for
 //	block.go virtual.go            / and hence works on fixtures too
 //	probe.go, probe_disk.go        probes
+//	probe_unit.go                  what single steps of an engine take
 //	*_linux.go, *_other.go         where the facts come from
 //
 // Unknown is nil, an empty string or an unknown [engine.Count], never zero:

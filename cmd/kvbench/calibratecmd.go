@@ -67,6 +67,18 @@ func (a *app) calibrate(ctx context.Context, dir string, d time.Duration, format
 	row("write 4 KiB", c.Write4KUs, "us", "median, buffered")
 	row("read 4 KiB", c.Read4KUs, "us", "median, cached")
 	row("sequential write", c.SequentialMBS, "MB/s", "with a sync at the end")
+	u := c.UnitCosts
+	row("read memory at random", u.DRAM, "ns", "each waits for the one before")
+	row("copy 1 KiB", u.CopyKiB, "ns", "in a row")
+	row("checksum 1 KiB", u.CRCKiB, "ns", "CRC-32C")
+	row("read 4 KiB, device", u.DeviceRead4K, "ns", "past the page cache")
+	row("write call", u.WriteCall, "ns", "median, 1 byte, buffered")
+	row("write 1 KiB more", u.WriteKiB, "ns", "")
+	row("allocation", u.Alloc, "ns", "32 bytes; without the collector")
+	row("allocate 1 KiB more", u.AllocKiB, "ns", "")
+	row("hand-off", u.Handoff, "ns", "between goroutines, through a channel")
+	row("mutex", u.Mutex, "ns", "that nobody else wants")
+	row("system call", u.Syscall, "ns", "the cheapest")
 	return w.Flush()
 }
 

@@ -51,12 +51,34 @@ func calibrate(ctx context.Context, dir string, d time.Duration) (*calibration, 
 		return nil, fmt.Errorf("probe the disk: %w", err)
 	}
 	c.FdatasyncUs, c.Write4KUs, c.Read4KUs, c.SequentialMBS = disk.FdatasyncUs, disk.Write4KUs, disk.Read4KUs, disk.SequentialMBS
+	if c.UnitCosts, err = unitCosts(ctx, dir, &c.Calibration); err != nil {
+		return nil, err
+	}
 	c.Workers = machine.GoInfo().GOMAXPROCS
 	if err := c.measureLoop(ctx, d); err != nil {
 		return nil, fmt.Errorf("calibrate the loop: %w", err)
 	}
 	c.TookS = results.Num(time.Since(started).Seconds())
 	return c, nil
+}
+
+// unitCosts measures what single steps take; the clock and the disk have been
+// measured before.
+func unitCosts(ctx context.Context, dir string, c *results.Calibration) (*results.UnitCosts, error) {
+	u, err := machine.ProbeUnitCosts(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	u.Clock, u.Read4K, u.Fdatasync = c.ClockNs, inNs(c.Read4KUs), inNs(c.FdatasyncUs)
+	return &u, nil
+}
+
+// inNs turns microseconds into nanoseconds.
+func inNs(us *float64) *float64 {
+	if us == nil {
+		return nil
+	}
+	return results.Num(*us * 1e3)
 }
 
 // measureLoop runs workload C, which costs the harness least, against noop.
