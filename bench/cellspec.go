@@ -27,6 +27,8 @@ type CellSpec struct {
 
 	Duration   time.Duration `json:"duration"`
 	Operations uint64        `json:"operations"`
+	Rate       float64       `json:"rate,omitempty"` // operations a second; 0: a closed loop
+	Arrival    Arrival       `json:"arrival,omitzero"`
 	Warmup     time.Duration `json:"warmup"`
 	Interval   time.Duration `json:"interval"`
 	Calibrate  time.Duration `json:"calibrate"` // 0: not

@@ -17,8 +17,10 @@ type Experiment struct {
 	Name      string
 	Engines   []EngineChoice
 	Workloads []WorkloadChoice
-	Threads   []int // at least one
-	Reps      int   // at least 1
+	Threads   []int     // at least one
+	Rates     []float64 // operations a second of open loops; empty: one closed loop
+	Arrival   Arrival   // of the open loops
+	Reps      int       // at least 1
 	Seed      uint64
 
 	// Durability is what every engine is asked for: sync, async, os, buffered
@@ -162,6 +164,9 @@ func (x *Experiment) check() error {
 			return fmt.Errorf("%w: workload %s has neither a duration nor a number of operations", engine.ErrInvalid, w.Spec.Name)
 		}
 	}
+	if err := x.checkOpen(); err != nil {
+		return err
+	}
 	_, err := Regime(x.Durability)
 	return err
 }
@@ -177,13 +182,16 @@ const minInterval = time.Millisecond
 type block struct {
 	workload WorkloadChoice
 	threads  int
+	rate     float64 // 0: closed
 }
 
 func (x *Experiment) blocks() []block {
 	var list []block
 	for _, w := range x.Workloads {
 		for _, n := range x.Threads {
-			list = append(list, block{workload: w, threads: n})
+			for _, rate := range x.rates() {
+				list = append(list, block{workload: w, threads: n, rate: rate})
+			}
 		}
 	}
 	return list
@@ -219,7 +227,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	}
 	s.Cell = results.Cell{
 		Schema: results.CellSchema, Experiment: x.Name, Rep: rep, Seed: seed, Command: x.Command,
-		ID:       fmt.Sprintf("%s-%s-t%d-r%d", fileName(name), fileName(e.name()), b.threads, rep),
+		ID:       fmt.Sprintf("%s-%s-t%d%s-r%d", fileName(name), fileName(e.name()), b.threads, rateMark(b.rate), rep),
 		Regime:   regime,
 		Axes:     axes(b.workload.Axes, e.Axes),
 		Engine:   results.EngineInfo{Name: e.Driver.Name, Label: e.Label, Version: e.Driver.Version, Family: e.Driver.Family, Rail: e.Driver.Rail, Settings: settings, Asterisks: e.Driver.Asterisks},
@@ -229,6 +237,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 		},
 		CacheRegime: x.CacheRegime,
 	}
+	s.open(b.rate, x.Arrival)
 	s.Cell.SpecSHA = specSHA(&s)
 	return s, nil
 }

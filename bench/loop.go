@@ -61,6 +61,11 @@ type Limits struct {
 	Duration   time.Duration
 	Operations uint64
 	Timing     Timing
+	// Rate, when above 0, makes the loop an open one: operations have intended
+	// starts, so many a second over all workers, spread by Arrival, that do not
+	// wait for the operations before them. Every one is then timed.
+	Rate    float64
+	Arrival Arrival
 	// Interval is the length of a row of the series; 0 records none.
 	Interval time.Duration
 	// Progress, when not nil, is called every Interval from one goroutine.
@@ -82,6 +87,8 @@ type OpResult struct {
 	Rows                    uint64 // records returned by scans
 	BytesIn, BytesOut       uint64 // keys and values written; values and rows returned
 	Service                 Histogram
+	// Response is from the intended start; empty in a closed loop.
+	Response Histogram
 }
 
 // PhaseResult is what became of a phase.
@@ -92,6 +99,13 @@ type PhaseResult struct {
 	Refill  time.Duration // mean of the workers' time spent drawing operations
 	Series  []results.SeriesRow
 	Stalls  results.Stalls
+
+	// Open is what a schedule came to, nil for a closed loop. Active is then
+	// the mean time that a worker was busy with operations.
+	Open *results.OpenLoop
+	// Lag is how far behind their intended starts operations began whose
+	// worker was free.
+	Lag Histogram
 
 	Verified, VerifiedFull uint64
 	// LiveDelta is the change in live bytes; ok is false when it is unknown.

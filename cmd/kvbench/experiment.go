@@ -41,16 +41,14 @@ func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []str
 	if err := o.measureOptions.apply(x); err != nil {
 		return nil, nil, err
 	}
-	return x, notes, o.limit(x, choices)
+	if err := o.limit(x, choices); err != nil {
+		return nil, nil, err
+	}
+	return x, notes, o.openOptions.apply(x, choices)
 }
 
 // check refuses what is known and not available, and what can never be right.
 func (o *runOptions) check() error {
-	for _, name := range []string{"target", "rate"} {
-		if o.given(name) {
-			return usagef("--%s: an open loop at a given rate is not available yet; leave it out to run as fast as possible", name)
-		}
-	}
 	switch {
 	case o.loadThreads < 0:
 		return usagef("--load-threads %d: at least 0", o.loadThreads)

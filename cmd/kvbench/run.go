@@ -14,6 +14,7 @@ type runOptions struct {
 	workloadOptions
 	engineOptions
 	measureOptions
+	openOptions
 	progressOptions
 
 	dir     string
@@ -62,6 +63,7 @@ func (o *runOptions) add(f *pflag.FlagSet) {
 	o.workloadOptions.add(f)
 	o.engineOptions.add(f)
 	o.measureOptions.add(f)
+	o.openOptions.add(f)
 	o.addPlaces(f)
 	o.progressOptions.add(f)
 }
@@ -122,14 +124,4 @@ func (o *measureOptions) add(f *pflag.FlagSet) {
 	f.Var(&o.calibrate, "calibrate", "time to measure the harness itself before every cell")
 	f.IntVar(&o.loadThreads, "load-threads", 0, "`NUMBER` of workers of a load that is not measured (0: as the first of --threads, at most 8)")
 	f.StringVar(&o.driver, "driver", "kvbench", "`WHO` makes the operations: kvbench or go-ycsb")
-	addOpenLoop(f)
-}
-
-// addOpenLoop adds the flags of a target rate, so that they are refused with a
-// reason and not as unknown.
-func addOpenLoop(f *pflag.FlagSet) {
-	for _, name := range []string{"target", "rate"} {
-		f.String(name, "", "operations a second over all workers (not available yet)")
-		f.Lookup(name).Hidden = true
-	}
 }

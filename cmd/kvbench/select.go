@@ -150,10 +150,6 @@ func (o *workloadOptions) resolve(name string, files []workloads.File) (*choice,
 	for _, w := range spec.Warnings {
 		c.notes = append(c.notes, fmt.Sprintf("workload %s: %s", spec.Name, w))
 	}
-	if spec.TargetOps > 0 {
-		return nil, usagef("workload %s: a target rate (target=%g) needs the open loop, which is not available yet; leave it out to run as fast as possible",
-			spec.Name, spec.TargetOps)
-	}
 	return c, nil
 }
 

@@ -16,6 +16,8 @@ type resolvedSpec struct {
 	Engines    []resolvedEngine   `yaml:"engines"`
 	Workloads  []resolvedWorkload `yaml:"workloads"`
 	Threads    []int              `yaml:"threads"`
+	Rates      []float64          `yaml:"rates,omitempty"`   // of open loops
+	Arrival    string             `yaml:"arrival,omitempty"` // of open loops
 	Reps       int                `yaml:"reps"`
 	Seed       uint64             `yaml:"seed"`
 	Durability string             `yaml:"durability"`
@@ -55,6 +57,9 @@ func specOf(x *bench.Experiment) resolvedSpec {
 		Duration: x.Duration.String(), Operations: x.Operations, Warmup: x.Warmup.String(), Settle: x.Settle.String(),
 		Interval: x.Interval.String(), Calibrate: x.Calibrate.String(), LoadThreads: x.LoadThreads,
 		Timing: x.Timing.String(), Verify: string(x.Verify), Errors: "stop",
+	}
+	if len(x.Rates) > 0 {
+		s.Rates, s.Arrival = x.Rates, x.Arrival.String()
 	}
 	if x.CountErrors {
 		s.Errors = "count"
