@@ -251,6 +251,9 @@ func TestAPermutationIsABijection(t *testing.T) {
 				t.Fatalf("n %d: Of(%d) = %d", n, i, at)
 			}
 			seen[at] = true
+			if back := p.Inverse(at); back != i {
+				t.Fatalf("n %d: Of(%d) = %d, whose inverse is %d", n, i, at, back)
+			}
 		}
 	})
 }

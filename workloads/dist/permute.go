@@ -40,3 +40,17 @@ func (p *Permutation) Of(i uint64) uint64 {
 		}
 	}
 }
+
+// Inverse returns the i with Of(i) = image, which must be below n.
+func (p *Permutation) Inverse(image uint64) uint64 {
+	for {
+		l, r := image>>p.half, image&p.mask
+		for i := range p.keys {
+			l, r = r^(Mix64(l^p.keys[len(p.keys)-1-i])&p.mask), l
+		}
+		image = l<<p.half | r
+		if image < p.n {
+			return image
+		}
+	}
+}
