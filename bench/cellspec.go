@@ -29,7 +29,8 @@ type CellSpec struct {
 	Operations uint64        `json:"operations"`
 	Rate       float64       `json:"rate,omitempty"` // operations a second; 0: a closed loop
 	Arrival    Arrival       `json:"arrival,omitzero"`
-	Warmup     time.Duration `json:"warmup"`
+	Warmup     time.Duration `json:"warmup"`     // at least
+	WarmupMax  time.Duration `json:"warmup_max"` // until steady, at most so long; 0: Warmup as it is
 	Interval   time.Duration `json:"interval"`
 	Calibrate  time.Duration `json:"calibrate"` // 0: not
 	Settle     time.Duration `json:"settle"`    // at most so long; 0: not
@@ -37,7 +38,9 @@ type CellSpec struct {
 	Timing      string `json:"timing"`
 	Verify      Verify `json:"verify"`
 	CountErrors bool   `json:"count_errors"`
-	Profile     string `json:"profile"` // prefix of CPU and heap profiles; empty: none
+	// RequireSteady makes a measured phase that is not steady unfit.
+	RequireSteady bool   `json:"require_steady"`
+	Profile       string `json:"profile"` // prefix of CPU and heap profiles; empty: none
 
 	// Loaded describes the data in Dir, for TaskRun; nil when this process
 	// loads them itself.

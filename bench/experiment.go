@@ -30,7 +30,8 @@ type Experiment struct {
 
 	Duration   time.Duration // of the measured phase; 0: by operations
 	Operations uint64        // of the measured phase over all threads; 0: by duration
-	Warmup     time.Duration
+	Warmup     time.Duration // at least
+	WarmupMax  time.Duration // until steady, at most so long; 0: Warmup as it is, however it ends
 	Interval   time.Duration // of the series
 	Calibrate  time.Duration // of the no-op loop before every cell
 	Settle     time.Duration // at most; 0: no settling
@@ -39,7 +40,9 @@ type Experiment struct {
 	Timing      Timing
 	Verify      Verify
 	CountErrors bool
-	Driver      string // of the loop; empty: the house's own
+	// RequireSteady makes cells unfit whose measured phase was not steady.
+	RequireSteady bool
+	Driver        string // of the loop; empty: the house's own
 
 	Dir     string // where engines keep their data; made, and removed at the end
 	Keep    bool   // leave the data of the last cell
@@ -149,8 +152,10 @@ func (x *Experiment) check() error {
 		return fmt.Errorf("%w: no number of threads", engine.ErrInvalid)
 	case x.LoadThreads < 0 || x.LoadThreads > maxThreads:
 		return fmt.Errorf("%w: %d threads to load; want 0 to %d", engine.ErrInvalid, x.LoadThreads, maxThreads)
-	case min(x.Duration, x.Warmup, x.Interval, x.Calibrate, x.Settle) < 0:
+	case min(x.Duration, x.Warmup, x.WarmupMax, x.Interval, x.Calibrate, x.Settle) < 0:
 		return fmt.Errorf("%w: a negative duration", engine.ErrInvalid)
+	case x.WarmupMax > 0 && x.WarmupMax < x.Warmup:
+		return fmt.Errorf("%w: a warm-up of at least %s and at most %s", engine.ErrInvalid, x.Warmup, x.WarmupMax)
 	case x.Interval > 0 && x.Interval < minInterval:
 		return fmt.Errorf("%w: an interval of %s; want 0 or at least %s", engine.ErrInvalid, x.Interval, minInterval)
 	}
@@ -214,7 +219,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	s := CellSpec{
 		Task: TaskRun, Workload: w, Settings: given, Level: x.Durability,
 		LoadThreads: x.LoadThreads, Duration: x.Duration, Operations: x.Operations,
-		Warmup: x.Warmup, Interval: x.Interval, Calibrate: x.Calibrate, Settle: x.Settle,
+		Warmup: x.Warmup, WarmupMax: x.WarmupMax, RequireSteady: x.RequireSteady, Interval: x.Interval, Calibrate: x.Calibrate, Settle: x.Settle,
 		Timing: x.Timing.String(), Verify: x.Verify, CountErrors: x.CountErrors, Profile: x.Profile,
 	}
 	if s.Operations == 0 && s.Duration == 0 {
@@ -223,7 +228,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	name := w.Name
 	if b.workload.LoadOnly {
 		s.Task, s.LoadThreads, name = TaskLoad, b.threads, loadName(w.Name)
-		s.Duration, s.Operations, s.Warmup = 0, w.Records, 0
+		s.Duration, s.Operations, s.Warmup, s.WarmupMax = 0, w.Records, 0, 0
 	}
 	s.Cell = results.Cell{
 		Schema: results.CellSchema, Experiment: x.Name, Rep: rep, Seed: seed, Command: x.Command,
@@ -297,7 +302,7 @@ func specSHA(s *CellSpec) string {
 		Regime: s.Cell.Regime, CacheRegime: s.Cell.CacheRegime, Load: s.Cell.Load,
 		Engine: results.EngineInfo{Name: s.Cell.Engine.Name, Version: s.Cell.Engine.Version, Settings: s.Cell.Engine.Settings},
 	}
-	c.Dir, c.Profile, c.Loaded, c.Settings = "", "", nil, nil
+	c.Dir, c.Profile, c.Loaded, c.Settings, c.RequireSteady = "", "", nil, nil, false
 	return sum(c)
 }
 

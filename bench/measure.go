@@ -122,36 +122,6 @@ func (r *cellRun) measureRun(ctx context.Context) error {
 	})
 }
 
-// warmUp runs the mix until caches and memtables are in use, and resolves the
-// timing.
-func (r *cellRun) warmUp(ctx context.Context) (Timing, error) {
-	timing, err := ParseTiming(r.spec.Timing)
-	if err != nil || (r.spec.Warmup == 0 && !timing.Auto) {
-		return timing, err
-	}
-	limits := Limits{Name: "warmup", Duration: r.spec.Warmup, Timing: Timing{Every: 16}, Interval: r.spec.Interval, Progress: r.progress(nil)}
-	if r.spec.Warmup == 0 {
-		limits.Operations = uint64(64 * r.cell.Load.Threads) // enough to choose the timing
-	}
-	r.events.setPhase("warmup")
-	begin := r.since()
-	p, err := r.loop.Run(ctx, limits)
-	if err == nil {
-		err = phaseError(p, r.spec.CountErrors)
-	}
-	if err != nil {
-		return timing, fmt.Errorf("warm-up: %w", err)
-	}
-	r.cell.Phases = append(r.cell.Phases, results.Phase{
-		Name: "warmup", StartS: begin, EndS: r.since(), Ops: p.N(), OpsPerS: results.Num(p.OpsPerS()), OK: true,
-		Note: "by time; steadiness is not tested",
-	})
-	r.emit(Message{Series: r.named(p.Series)})
-	r.live = addLive(r.live, p)
-	mean := float64(p.Active) * float64(r.cell.Load.Threads) / float64(max(p.N(), 1))
-	return timing.choose(mean), nil
-}
-
 func addLive(live engine.Count, p *PhaseResult) engine.Count {
 	n, ok := live.Value()
 	if !ok || !p.LiveDeltaOK {
@@ -171,8 +141,9 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	runtime.GC()
 	resetPeakRSS()
 	r.target.Metrics(&before)
-	begin, start := r.since(), readProcess(r.device)
-	samples := newProcessSeries(r.device, r.spec.Interval, start)
+	begin := r.since()
+	samples := newProcessSeries(r)
+	start := samples.taken[0].stat
 	p, err := phase(samples.sample)
 	end := readProcess(r.device)
 	finish := r.since()
@@ -184,11 +155,11 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.cell.Metrics = after.Since(&before)
 	r.cell.Debt.Start, r.cell.Debt.End = before.Work.DebtBytes, after.Work.DebtBytes
 	r.fill(p, start, end)
+	samples.into(p.Series)
 	r.cell.Phases = append(r.cell.Phases, results.Phase{
 		Name: "measure", StartS: begin, EndS: finish, Ops: p.N(), OpsPerS: r.cell.OpsPerS, OK: p.FirstError == nil && !p.Interrupted,
-		Note: strings.Join(r.loop.Notes(), "; "),
+		Note: strings.Join(r.loop.Notes(), "; "), Steady: r.test(p.Series),
 	})
-	samples.into(p.Series)
 	r.emit(Message{Series: r.named(p.Series)})
 	r.emit(Message{Hist: buckets(p)})
 	if err := phaseError(p, r.spec.CountErrors); err != nil {

@@ -77,7 +77,7 @@ func (x *Experiment) estimate(p *Plan) {
 	}
 	for i := range p.Cells {
 		s := &p.Cells[i].Spec
-		p.Estimate += guessCellFixed + s.Warmup + s.Duration + s.Calibrate
+		p.Estimate += guessCellFixed + max(s.Warmup, s.WarmupMax) + s.Duration + s.Calibrate
 		if s.Duration == 0 {
 			p.Estimate += seconds(float64(s.Operations) / guessOpsPerS)
 		}
@@ -103,7 +103,7 @@ func liveBytes(w *workloads.Spec) uint64 {
 // planOf is the plan as the manifest records it.
 func (x *Experiment) planOf(p *Plan) results.Plan {
 	m := results.Plan{
-		Reps: x.Reps, Seed: x.Seed, Threads: x.Threads, DurationS: x.Duration.Seconds(), WarmupS: x.Warmup.Seconds(),
+		Reps: x.Reps, Seed: x.Seed, Threads: x.Threads, DurationS: x.Duration.Seconds(), WarmupS: x.Warmup.Seconds(), WarmupMaxS: x.WarmupMax.Seconds(),
 		Settings: make(map[string]string),
 	}
 	m.Regime, _ = Regime(x.Durability) // Plan has checked it

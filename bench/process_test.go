@@ -17,16 +17,25 @@ func TestReadingsOfTheProcessGoToTheRowsTheyWereTakenIn(t *testing.T) {
 			user: results.Num(cpu), system: results.Num(0),
 		}
 	}
-	s := newProcessSeries("", time.Second, at(100, 1))
-	s.add(1003*time.Millisecond, at(150, 1.5))
-	s.add(1999*time.Millisecond, at(170, 2))
-	s.add(4001*time.Millisecond, at(400, 4)) // the tick at 3 s was missed
-	s.add(5*time.Second, at(401, 4))
-	s.add(6*time.Second, at(999, 9)) // after the last row
+	own := func(n uint64) targetStat {
+		return targetStat{debt: engine.Known(n), hits: engine.Known(10 * n), misses: engine.Known(2 * n)}
+	}
+	s := &processSeries{interval: time.Second}
+	s.add(-1, at(100, 1), own(1))
+	s.add(s.row(1003*time.Millisecond), at(150, 1.5), own(2))
+	s.add(s.row(1999*time.Millisecond), at(170, 2), own(5))
+	s.add(s.row(4001*time.Millisecond), at(400, 4), own(5)) // the tick at 3 s was missed
+	s.add(s.row(5*time.Second), at(401, 4), own(6))
+	s.add(s.row(6*time.Second), at(999, 9), own(7)) // after the last row
 	rows := make([]results.SeriesRow, 5)
 	s.into(rows)
-	for i, want := range []struct{ rss, written, cpu float64 }{{150, 50, .5}, {170, 20, .5}, {-1, -1, -1}, {400, -1, -1}, {401, 1, 0}} {
+	for i, want := range []struct{ rss, written, cpu, debt, hits, misses float64 }{
+		{150, 50, .5, 2, 10, 2}, {170, 20, .5, 5, 30, 6}, {-1, -1, -1, -1, -1, -1}, {400, -1, -1, 5, -1, -1}, {401, 1, 0, 6, 10, 2},
+	} {
 		row := rows[i]
+		if !is(row.Debt, want.debt) || !is(row.CacheHits, want.hits) || !is(row.CacheMiss, want.misses) {
+			t.Errorf("row %d: debt %v, hits %v, misses %v; want %+v", i, row.Debt, row.CacheHits, row.CacheMiss, want)
+		}
 		if !is(row.RSS, want.rss) || !is(row.WriteBytes, want.written) || (row.CPUS == nil) != (want.cpu < 0) || (row.CPUS != nil && *row.CPUS != want.cpu) {
 			t.Errorf("row %d: rss %v, written %v, cpu %v; want %+v", i, row.RSS, row.WriteBytes, row.CPUS, want)
 		}

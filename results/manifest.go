@@ -179,14 +179,15 @@ type Calibration struct {
 
 // Plan is the matrix that was asked for.
 type Plan struct {
-	Engines   []string          `json:"engines"`
-	Workloads []string          `json:"workloads"`
-	Reps      int               `json:"reps"`
-	Seed      uint64            `json:"seed"`
-	Threads   []int             `json:"threads"`
-	Regime    string            `json:"regime"`
-	DurationS float64           `json:"duration_s"`
-	WarmupS   float64           `json:"warmup_s"`
-	Settings  map[string]string `json:"settings"` // as given: ENGINE.KEY
-	Order     []string          `json:"order"`    // cell ids in the order they were run
+	Engines    []string          `json:"engines"`
+	Workloads  []string          `json:"workloads"`
+	Reps       int               `json:"reps"`
+	Seed       uint64            `json:"seed"`
+	Threads    []int             `json:"threads"`
+	Regime     string            `json:"regime"`
+	DurationS  float64           `json:"duration_s"`
+	WarmupS    float64           `json:"warmup_s"`
+	WarmupMaxS float64           `json:"warmup_max_s,omitempty"` // until steady, at most so long; 0: warmup_s as it is
+	Settings   map[string]string `json:"settings"`               // as given: ENGINE.KEY
+	Order      []string          `json:"order"`                  // cell ids in the order they were run
 }
