@@ -20,6 +20,7 @@
 //	flags.go       objections to a cell
 //	process.go     what the kernel and the runtime say of this process; process_series.go: once an interval
 //	experiment.go  the matrix; order.go, prepare.go: its plan
+//	sweep.go       engines multiplied by the axes of a sweep
 //	run.go         performing a plan
 //	spawn.go       a process for every cell; message.go: what it says
 //	copydir.go     fresh copies of loaded data

@@ -20,8 +20,11 @@ type Experiment struct {
 	Threads   []int     // at least one
 	Rates     []float64 // operations a second of open loops; empty: one closed loop
 	Arrival   Arrival   // of the open loops
-	Reps      int       // at least 1
-	Seed      uint64
+	// Axes are what a sweep varies, in the order given; recorded, and nothing
+	// else: Engines, Workloads, Threads and Rates have been multiplied by them.
+	Axes []results.Axis
+	Reps int // at least 1
+	Seed uint64
 
 	// Durability is what every engine is asked for: sync, async, os, buffered
 	// or none. Async is each engine's own level.
@@ -61,8 +64,8 @@ type EngineChoice struct {
 	Axes map[string]string
 }
 
-// name is what the choice is called in cell ids.
-func (e *EngineChoice) name() string {
+// Name is what the choice is called: its label, or the driver's name.
+func (e *EngineChoice) Name() string {
 	if e.Label != "" {
 		return e.Label
 	}
@@ -232,9 +235,9 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	}
 	s.Cell = results.Cell{
 		Schema: results.CellSchema, Experiment: x.Name, Rep: rep, Seed: seed, Command: x.Command,
-		ID:       fmt.Sprintf("%s-%s-t%d%s-r%d", fileName(name), fileName(e.name()), b.threads, rateMark(b.rate), rep),
+		ID:       fmt.Sprintf("%s-%s-t%d%s-r%d", fileName(name), fileName(e.Name()), b.threads, rateMark(b.rate), rep),
 		Regime:   regime,
-		Axes:     axes(b.workload.Axes, e.Axes),
+		Axes:     x.axesOf(b, &e),
 		Engine:   results.EngineInfo{Name: e.Driver.Name, Label: e.Label, Version: e.Driver.Version, Family: e.Driver.Family, Rail: e.Driver.Rail, Settings: settings, Asterisks: e.Driver.Asterisks},
 		Workload: workloadInfo(w, name),
 		Load: results.LoadInfo{
@@ -245,20 +248,6 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	s.open(b.rate, x.Arrival)
 	s.Cell.SpecSHA = specSHA(&s)
 	return s, nil
-}
-
-// axes joins the axes of a workload and of an engine.
-func axes(lots ...map[string]string) map[string]string {
-	var all map[string]string
-	for _, lot := range lots {
-		for k, v := range lot {
-			if all == nil {
-				all = make(map[string]string)
-			}
-			all[k] = v
-		}
-	}
-	return all
 }
 
 func (x *Experiment) loopName() string {

@@ -24,7 +24,7 @@ func (x *Experiment) prepare(p *Plan, known map[string]int, e *EngineChoice, cel
 	load.Settings = withLevel(&e.Driver, e.Settings, func(set engine.DurabilitySet) (engine.Durability, error) {
 		return loadLevel(set), nil
 	})
-	load.Cell.ID = "prepare-" + fileName(cell.Cell.Engine.Name) + "-" + key[:8]
+	load.Cell.ID = "prepare-" + fileName(cell.Cell.Engine.Title()) + "-" + key[:8]
 	load.Cell.Rep, load.Cell.Order = 0, 0
 	if load.LoadThreads == 0 {
 		// One number for all cells that share the data.
@@ -108,9 +108,9 @@ func (x *Experiment) planOf(p *Plan) results.Plan {
 	}
 	m.Regime, _ = Regime(x.Durability) // Plan has checked it
 	for _, e := range x.Engines {
-		m.Engines = append(m.Engines, e.Driver.Name)
+		m.Engines = append(m.Engines, e.Name())
 		for k, v := range e.Settings {
-			m.Settings[e.Driver.Name+"."+k] = v
+			m.Settings[e.Name()+"."+k] = v
 		}
 	}
 	for _, w := range x.Workloads {

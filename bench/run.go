@@ -28,6 +28,8 @@ type Runner struct {
 	Starter Starter
 	Watcher Watcher         // nil: nobody
 	Results *results.Writer // receives everything
+	// Done are ids of cells that Results has already: they are passed over.
+	Done map[string]bool
 }
 
 // Run performs every cell of the plan. It returns nil when all was performed,
@@ -51,11 +53,14 @@ func (r *Runner) Run(ctx context.Context, x *Experiment, p *Plan) (err error) {
 	}()
 	run := &runState{Runner: r, x: x, plan: p, loads: make([]*loadState, len(p.Prepared)), left: make([]int, len(p.Prepared))}
 	for _, c := range p.Cells {
-		if c.Prepared >= 0 {
+		if c.Prepared >= 0 && !r.Done[c.Spec.Cell.ID] {
 			run.left[c.Prepared]++
 		}
 	}
 	for i := range p.Cells {
+		if r.Done[p.Cells[i].Spec.Cell.ID] {
+			continue
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -290,6 +295,6 @@ func CheckSpace(dir string, need uint64) error {
 func (x *Experiment) Manifest(p *Plan) results.Manifest {
 	return results.Manifest{
 		Schema: results.ManifestSchema, Experiment: x.Name, Status: results.StatusPartial,
-		Started: time.Now().UTC(), Command: x.Command, Plan: x.planOf(p),
+		Started: time.Now().UTC(), Command: x.Command, Plan: x.planOf(p), Axes: x.Axes,
 	}
 }

@@ -11,6 +11,7 @@
 //	writer.go     Create, Writer: a run being written
 //	append.go     files that grow by whole records; files replaced at once
 //	reader.go     Open, Run: a run being read
+//	resume.go     Resume: going on with a run that ended early
 //	hist.go       histograms of latency, in HdrHistogram's log format
 //	gobench.go    bench.txt: the format that benchstat reads
 //	jsonschema.go the published JSON Schemas
@@ -18,6 +19,7 @@
 //	group.go      what may stand in one table, and what differs inside
 //	table.go      Table: rows as text, Markdown, CSV or JSON, and the legend
 //	detail.go     all that is known of one setup; matrix.go  rates alone
+//	sweep.go      all combinations of a sweep in one table
 //	page.go       text and Markdown; csv.go; human.go  numbers for people
 //	words.go      the same words and numbers for packages that write beside
 //

@@ -82,7 +82,7 @@ func benchConfig(m *Manifest) []benchfmt.Config {
 
 func benchName(m *Manifest, c *Cell) string {
 	name := fmt.Sprintf("YCSB/wl=%s/engine=%s/regime=%s/threads=%d/records=%d/val=%s",
-		benchPart(c.Workload.Name), benchPart(c.Engine.Name), benchPart(c.Regime),
+		benchPart(c.Workload.Name), benchPart(c.Engine.Title()), benchPart(c.Regime),
 		c.Load.Threads, c.Workload.Records, strconv.FormatFloat(c.Workload.ValueBytes, 'g', 6, 64))
 	if c.CacheRegime != "" {
 		name += "/cache=" + benchPart(c.CacheRegime)

@@ -114,7 +114,7 @@ func adopt(lots [][]*Cell) [][]*Cell {
 		}
 		var homes []int
 		for i, o := range out {
-			if o[0].Engine.Name == lot[0].Engine.Name {
+			if o[0].Engine.Title() == lot[0].Engine.Title() {
 				homes = append(homes, i)
 			}
 		}

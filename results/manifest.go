@@ -15,7 +15,8 @@ type Manifest struct {
 	Started    time.Time  `json:"started"`
 	Finished   *time.Time `json:"finished"` // null while running
 	Command    string     `json:"command"`
-	SpecSHA    string     `json:"spec_sha"` // of spec.resolved.yaml
+	Args       []string   `json:"args,omitempty"` // of the command, as given
+	SpecSHA    string     `json:"spec_sha"`       // of spec.resolved.yaml
 
 	Program     Program     `json:"program"`
 	Host        Host        `json:"host"`

@@ -100,6 +100,14 @@ type EngineInfo struct {
 	Asterisks []string          `json:"asterisks"`
 }
 
+// Title is what the engine is called among others: its label, or its name.
+func (e *EngineInfo) Title() string {
+	if e.Label != "" {
+		return e.Label
+	}
+	return e.Name
+}
+
 // WorkloadInfo says what was asked.
 type WorkloadInfo struct {
 	Name       string             `json:"name"`

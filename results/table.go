@@ -73,9 +73,12 @@ func Table(w io.Writer, run *Run, o TableOptions) error {
 func document(run *Run, o TableOptions) []byte {
 	p := newPage(o)
 	groups := groupCells(run)
-	if o.Matrix {
+	switch {
+	case o.Matrix:
 		matrices(p, run, groups)
-	} else {
+	case isSweep(run):
+		sweep(p, run, groups)
+	default:
 		for i := range groups {
 			detail(p, run, &groups[i])
 		}

@@ -2,7 +2,6 @@ package results
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -156,15 +155,11 @@ func (w *Writer) AddSeries(rows []SeriesRow) error {
 	if err != nil {
 		return fmt.Errorf("encode series: %w", err)
 	}
-	var member bytes.Buffer
-	z := gzip.NewWriter(&member)
-	if _, err := z.Write(lines); err != nil {
-		return fmt.Errorf("compress series: %w", err)
+	member, err := zipLines(lines)
+	if err != nil {
+		return err
 	}
-	if err := z.Close(); err != nil {
-		return fmt.Errorf("compress series: %w", err)
-	}
-	return w.add("series", member.Bytes(), func() *appender { return w.series })
+	return w.add("series", member, func() *appender { return w.series })
 }
 
 // AddEvents appends rows.

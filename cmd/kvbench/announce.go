@@ -24,7 +24,7 @@ func (a *app) announce(x *bench.Experiment, plan *bench.Plan, out string, demo b
 func summary(x *bench.Experiment, plan *bench.Plan) []string {
 	var engines []string
 	for _, e := range x.Engines {
-		engines = append(engines, e.Driver.Name)
+		engines = append(engines, e.Name())
 	}
 	var threads []string
 	for _, n := range x.Threads {

@@ -21,6 +21,7 @@ type app struct {
 	errs    io.Writer
 	exit    func(int)
 	command string // as typed
+	args    []string
 
 	// The engines; tests have their own.
 	drivers func() []engine.Driver
@@ -29,7 +30,7 @@ type app struct {
 
 func newApp(args []string, in io.Reader, out, errs io.Writer, exit func(int)) *app {
 	return &app{
-		in: in, out: out, errs: errs, console: &console{to: errs}, exit: exit, command: commandLine(args),
+		in: in, out: out, errs: errs, console: &console{to: errs}, exit: exit, command: commandLine(args), args: args,
 		drivers: catalog.All, lookup: catalog.Lookup,
 	}
 }

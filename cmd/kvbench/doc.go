@@ -15,6 +15,7 @@
 //	select.go      which workloads; settings.go which engines and settings
 //	values.go      flag types
 //	demo.go        run without arguments
+//	sweepcmd.go    sweep: axes and its file; resume.go: going on with a run
 //	perform.go     a plan run from the empty directory to the table
 //	cellcmd.go     the hidden command that is a cell's process
 //	background.go  signals

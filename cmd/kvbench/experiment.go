@@ -26,7 +26,7 @@ func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []str
 	if len(engines) == 0 {
 		engines = demoEngines()
 	}
-	choices, err := o.workloadOptions.choose(names)
+	choices, err := o.chooseVaried(names)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,6 +34,10 @@ func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []str
 	if x.Engines, notes, err = o.engineOptions.choose(engines); err != nil {
 		return nil, nil, err
 	}
+	if x.Engines, err = bench.VaryEngines(x.Engines, o.axes.engine); err != nil {
+		return nil, nil, err
+	}
+	x.Axes = o.axes.all
 	for _, c := range choices {
 		x.Workloads = append(x.Workloads, c.WorkloadChoice)
 		notes = append(notes, c.notes...)
@@ -146,7 +150,7 @@ func agreed(choices []choice, property, flag string, of func(choice) float64) (v
 func title(x *bench.Experiment) string {
 	engines := make([]string, 0, len(x.Engines))
 	for _, e := range x.Engines {
-		engines = append(engines, e.Driver.Name)
+		engines = append(engines, e.Name())
 	}
 	if len(engines) > 3 {
 		engines = []string{fmt.Sprintf("%d-engines", len(engines))}

@@ -17,6 +17,9 @@ import (
 
 // run is the command: plan, perform, print.
 func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
+	if o.resume != "" {
+		return a.resumeRun(ctx, o, args)
+	}
 	x, notes, err := o.experiment(args)
 	if err != nil {
 		return err
@@ -32,6 +35,11 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if o.dryRun {
 		return a.printPlan(x, plan, o.outDir, notes)
 	}
+	if o.resumeInto != "" {
+		if err := discardData(x); err != nil {
+			return err
+		}
+	}
 	if err := o.prepareDir(x); err != nil {
 		return err
 	}
@@ -44,6 +52,9 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 // place chooses the directories that were not given. The experiment is named
 // after its results.
 func (o *runOptions) place(x *bench.Experiment) error {
+	if o.resumeInto != "" {
+		o.outDir = o.resumeInto
+	}
 	if o.outDir == "" {
 		base := filepath.Join(resultsRoot, time.Now().UTC().Format("20060102-150405")+"-"+title(x))
 		o.outDir = base
@@ -114,30 +125,30 @@ func (a *app) perform(ctx context.Context, o *runOptions, x *bench.Experiment, p
 		a.warn("interrupted: ending the cell; what was measured is kept. Once more ends at once and leaves %s", x.Dir)
 	})
 	defer stop()
-	m := x.Manifest(plan)
-	m.Notes = notes
-	w, err := results.Create(o.outDir, m)
+	w, done, err := a.openResults(o, x, plan, notes)
 	if err != nil {
-		return fmt.Errorf("--out: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	if x.Profile != "" {
-		if err := os.Mkdir(x.Profile, 0o755); err != nil {
+		if err := os.MkdirAll(x.Profile, 0o755); err != nil {
 			return fmt.Errorf("make the directory of profiles: %w", err)
 		}
 	}
-	if err := w.SetSpec(specOf(x)); err != nil {
-		return err
+	if len(done) == 0 {
+		if err := w.SetSpec(specOf(x)); err != nil {
+			return err
+		}
 	}
 	for _, n := range notes {
 		a.warn("note: %s", n)
 	}
 	a.announce(x, plan, w.Dir(), o.demo)
-	progress := a.newProgress(o.progressOptions, x, len(plan.Cells))
+	progress := a.newProgress(o.progressOptions, x, len(plan.Cells)-len(done))
 	before := machine.Steal()
 	err = a.describeMachine(ctx, w, x.Dir)
 	if err == nil {
-		err = (&bench.Runner{Starter: cells, Watcher: progress, Results: w}).Run(ctx, x, plan)
+		err = (&bench.Runner{Starter: cells, Watcher: progress, Results: w, Done: done}).Run(ctx, x, plan)
 	}
 	progress.close()
 	interrupted := errors.Is(err, context.Canceled)

@@ -47,9 +47,9 @@ type namer struct{ reps, threads int }
 
 func (n namer) name(c *results.Cell, task bench.Task) string {
 	if task == bench.TaskPrepare {
-		return fmt.Sprintf("load %s, %s records", c.Engine.Name, humanCount(float64(c.Workload.Records)))
+		return fmt.Sprintf("load %s, %s records", c.Engine.Title(), humanCount(float64(c.Workload.Records)))
 	}
-	text := c.Workload.Name + " " + c.Engine.Name
+	text := c.Workload.Name + " " + c.Engine.Title()
 	if n.threads > 1 {
 		text += fmt.Sprintf(" %d threads", c.Load.Threads)
 	}
@@ -100,11 +100,17 @@ type lines struct {
 	total, index int
 	current      string
 	last         time.Time
+
+	begun time.Time // the first cell
+	ended int       // cells
 }
 
 func (l *lines) Begin(index, total int, cell *results.Cell, task bench.Task) {
 	l.index, l.total, l.current = index, total, l.named.name(cell, task)
 	l.last = time.Now()
+	if l.begun.IsZero() {
+		l.begun = l.last
+	}
 }
 
 func (l *lines) prefix() string {
@@ -121,7 +127,26 @@ func (l *lines) Progress(p bench.Progress) {
 	}
 }
 
-func (l *lines) End(cell *results.Cell) { fmt.Fprintf(l.to, "%s: %s\n", l.prefix(), outcome(cell)) }
+func (l *lines) End(cell *results.Cell) {
+	if l.index > 0 {
+		l.ended++
+	}
+	fmt.Fprintf(l.to, "%s: %s%s\n", l.prefix(), outcome(cell), l.left())
+}
+
+// left guesses from the cells so far, loads included, how long the others
+// take; it says nothing of little.
+func (l *lines) left() string {
+	if l.ended == 0 || l.ended >= l.total {
+		return ""
+	}
+	each := time.Since(l.begun) / time.Duration(l.ended)
+	left := time.Duration(l.total-l.ended) * each
+	if left < 20*time.Second {
+		return ""
+	}
+	return ", about " + humanTime(left.Round(time.Second)) + " left"
+}
 
 func (l *lines) close() {}
 

@@ -37,7 +37,7 @@ the harness printed beside the figures.
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	root.AddCommand(
-		newRunCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
+		newRunCommand(a), newSweepCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
 		newInspectCommand(a), newVerifyCommand(a), newCalibrateCommand(a), newVersionCommand(a), newCellCommand(a),
 	)
 	return root

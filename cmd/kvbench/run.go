@@ -25,7 +25,11 @@ type runOptions struct {
 	dryRun  bool
 	profile bool
 
+	resume     string // results directory to go on with
+	resumeInto string // the same, once its own command line is parsed again
+
 	demo bool // no flag: neither engines nor workloads were given
+	axes axes // no flag of run
 }
 
 func newRunCommand(a *app) *cobra.Command {
@@ -75,6 +79,7 @@ func (o *runOptions) addPlaces(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "table", "`FORMAT` of the table: table, json, csv or markdown")
 	f.BoolVar(&o.matrix, "matrix", false, "print rates alone, engines by workloads")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells, the estimated time and the disk space, and do nothing")
+	o.addResume(f)
 	f.BoolVar(&o.profile, "profile", false, "write CPU and heap profiles of every cell into the results directory")
 }
 

@@ -35,14 +35,15 @@ func (o *engineOptions) add(f *pflag.FlagSet) {
 // choose looks the engines up and gives each its settings.
 func (o *engineOptions) choose(names []string) (list []bench.EngineChoice, notes []string, err error) {
 	for _, name := range names {
-		d, err := catalog.Lookup(name)
+		c, err := variant(name)
 		if err != nil {
 			return nil, nil, err
 		}
-		if slices.ContainsFunc(list, func(c bench.EngineChoice) bool { return c.Driver.Name == d.Name }) {
-			return nil, nil, usagef("engine %s is given twice", d.Name)
+		if slices.ContainsFunc(list, func(o bench.EngineChoice) bool { return o.Name() == c.Name() }) {
+			return nil, nil, usagef("engine %s is given twice; to measure it with other settings, too, call it %s@NAME and give those by --set %s@NAME.KEY=VALUE",
+				c.Name(), c.Driver.Name, c.Driver.Name)
 		}
-		list = append(list, bench.EngineChoice{Driver: d, Settings: make(map[string]string)})
+		list = append(list, c)
 	}
 	if notes, err = o.applyCache(list); err != nil {
 		return nil, nil, err
@@ -50,28 +51,64 @@ func (o *engineOptions) choose(names []string) (list []bench.EngineChoice, notes
 	if err := o.applyFile(list); err != nil {
 		return nil, nil, err
 	}
-	for _, set := range o.sets {
-		key, value, ok := strings.Cut(set, "=")
-		if !ok {
-			return nil, nil, usagef("--set %s: want ENGINE.KEY=VALUE", set)
-		}
-		name, setting, ok := strings.Cut(strings.TrimSpace(key), ".")
-		if !ok || name == "" || setting == "" {
-			return nil, nil, usagef("--set %s: want ENGINE.KEY=VALUE", set)
-		}
-		c, err := chosen(list, name)
-		if err != nil {
-			return nil, nil, fmt.Errorf("--set %s: %w", set, err)
-		}
-		c.Settings[setting] = value
+	if err := o.applySets(list); err != nil {
+		return nil, nil, err
 	}
 	var errs []error
 	for _, c := range list {
 		if _, err := engine.Resolve(c.Driver.Settings, c.Settings); err != nil {
-			errs = append(errs, fmt.Errorf("engine %s: %w", c.Driver.Name, err))
+			errs = append(errs, fmt.Errorf("engine %s: %w", c.Name(), err))
 		}
 	}
 	return list, notes, errors.Join(errs...)
+}
+
+// variant looks up ENGINE, or ENGINE@LABEL: the engine under another name, so
+// that it can be in one run with several settings.
+func variant(name string) (bench.EngineChoice, error) {
+	c := bench.EngineChoice{Settings: make(map[string]string)}
+	plain, label, labelled := strings.Cut(name, "@")
+	d, err := catalog.Lookup(plain)
+	if err != nil {
+		return c, err
+	}
+	c.Driver = d
+	if !labelled {
+		return c, nil
+	}
+	odd := func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}
+	if label == "" || strings.ContainsFunc(label, odd) {
+		return c, usagef("engine %q: behind the @ goes a name of letters, digits, - and _", name)
+	}
+	c.Label = d.Name + "@" + label
+	return c, nil
+}
+
+// applySets gives each engine what --set says of it: first what is said of all
+// of a name, then what is said of one label.
+func (o *engineOptions) applySets(list []bench.EngineChoice) error {
+	for _, ofLabel := range []bool{false, true} {
+		for _, set := range o.sets {
+			key, value, ok := strings.Cut(set, "=")
+			name, setting, dotted := strings.Cut(strings.TrimSpace(key), ".")
+			if !ok || !dotted || name == "" || setting == "" {
+				return usagef("--set %s: want ENGINE.KEY=VALUE", set)
+			}
+			if strings.Contains(name, "@") != ofLabel {
+				continue
+			}
+			some, err := chosen(list, name)
+			if err != nil {
+				return fmt.Errorf("--set %s: %w", set, err)
+			}
+			for _, c := range some {
+				c.Settings[setting] = value
+			}
+		}
+	}
+	return nil
 }
 
 // applyCache sizes the cache of every engine that has one.
@@ -107,11 +144,12 @@ func (o *engineOptions) applyFile(list []bench.EngineChoice) error {
 	if err := yaml.UnmarshalWithOptions(data, &byEngine, yaml.Strict()); err != nil {
 		return usagef("settings file %s: want {ENGINE: {KEY: VALUE}}: %s", o.file, oneLine(yaml.FormatError(err, false, false)))
 	}
-	for _, name := range slices.Sorted(maps.Keys(byEngine)) {
-		d, err := catalog.Lookup(name)
+	for _, name := range slices.Sorted(maps.Keys(byEngine)) { // lsm before lsm@small
+		v, err := variant(name)
 		if err != nil {
 			return fmt.Errorf("settings file %s: %w", o.file, err)
 		}
+		d := v.Driver
 		given := make(map[string]string)
 		for key, value := range byEngine[name] {
 			switch value.(type) {
@@ -123,26 +161,33 @@ func (o *engineOptions) applyFile(list []bench.EngineChoice) error {
 		if _, err := engine.Resolve(d.Settings, given); err != nil {
 			return fmt.Errorf("settings file %s: engine %s: %w", o.file, d.Name, err)
 		}
-		if c, err := chosen(list, name); err == nil {
-			maps.Copy(c.Settings, given)
+		if some, err := chosen(list, name); err == nil {
+			for _, c := range some {
+				maps.Copy(c.Settings, given)
+			}
 		}
 	}
 	return nil
 }
 
-// chosen finds an engine of the run by name.
-func chosen(list []bench.EngineChoice, name string) (bench.EngineChoice, error) {
+// chosen finds the engines of the run that go by a name: all choices of an
+// engine, or the one of a label. Their settings are the run's own.
+func chosen(list []bench.EngineChoice, name string) ([]bench.EngineChoice, error) {
 	var names []string
+	var some []bench.EngineChoice
 	for _, c := range list {
-		if strings.EqualFold(c.Driver.Name, name) {
-			return c, nil
+		if strings.EqualFold(c.Driver.Name, name) || strings.EqualFold(c.Label, name) {
+			some = append(some, c)
 		}
-		names = append(names, c.Driver.Name)
+		names = append(names, c.Name())
 	}
-	if _, err := catalog.Lookup(name); err != nil {
-		return bench.EngineChoice{}, err
+	if len(some) > 0 {
+		return some, nil
 	}
-	return bench.EngineChoice{}, usagef("engine %s is not in this run (%s)", name, strings.Join(names, ", "))
+	if _, err := variant(name); err != nil {
+		return nil, err
+	}
+	return nil, usagef("engine %s is not in this run (%s)", name, strings.Join(names, ", "))
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -37,6 +37,7 @@ type resolvedSpec struct {
 
 type resolvedEngine struct {
 	Name     string            `yaml:"name"`
+	Label    string            `yaml:"label,omitempty"`
 	Version  string            `yaml:"version"`
 	Settings map[string]string `yaml:"settings"`
 }
@@ -72,7 +73,7 @@ func specOf(x *bench.Experiment) resolvedSpec {
 		if err != nil { // Plan has resolved them before
 			settings = maps.Clone(e.Settings)
 		}
-		s.Engines = append(s.Engines, resolvedEngine{Name: e.Driver.Name, Version: e.Driver.Version, Settings: settings})
+		s.Engines = append(s.Engines, resolvedEngine{Name: e.Driver.Name, Label: e.Label, Version: e.Driver.Version, Settings: settings})
 	}
 	for _, w := range x.Workloads {
 		s.Workloads = append(s.Workloads, resolvedWorkload{
