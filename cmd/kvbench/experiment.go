@@ -48,7 +48,11 @@ func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []str
 	if err := o.limit(x, choices); err != nil {
 		return nil, nil, err
 	}
-	return x, notes, o.openOptions.apply(x, choices)
+	if err := o.openOptions.apply(x, choices); err != nil {
+		return nil, nil, err
+	}
+	x.Axes = recordedAxes(x)
+	return x, notes, nil
 }
 
 // check refuses what is known and not available, and what can never be right.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -266,4 +267,20 @@ func (o *runOptions) chooseVaried(names []string) ([]choice, error) {
 		all = append(all, list...)
 	}
 	return all, nil
+}
+
+// recordedAxes writes the values of an axis as cells record them: rates are
+// given as 50k.
+func recordedAxes(x *bench.Experiment) []results.Axis {
+	list := slices.Clone(x.Axes)
+	for i := range list {
+		if list[i].Name != "rate" {
+			continue
+		}
+		list[i].Values = nil
+		for _, r := range x.Rates {
+			list[i].Values = append(list[i].Values, strconv.FormatFloat(r, 'f', -1, 64))
+		}
+	}
+	return list
 }
