@@ -23,6 +23,8 @@
 //	page.go       text and Markdown; csv.go; human.go  numbers for people
 //	words.go      the same words and numbers for packages that write beside
 //
+// Subpackages: explain says what a gap between two sides comes from.
+//
 // # Files
 //
 // One directory is one run; two runs never share one.

@@ -44,6 +44,9 @@ func (s *Setup) loadOf() (workload string, ok bool) {
 	return strings.CutPrefix(s.Workload, LoadWorkload+"-")
 }
 
+// SetupOf returns the setup that c was measured under.
+func SetupOf(c *Cell) Setup { return setupOf(c) }
+
 func setupOf(c *Cell) Setup {
 	s := Setup{
 		Regime: c.Regime, CacheRegime: c.CacheRegime,

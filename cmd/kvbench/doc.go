@@ -25,7 +25,7 @@
 //	machine.go     the machine and the program, for the manifest
 //	directory.go   whose a directory is; tables of it
 //	loadcmd.go, inspectcmd.go, verifycmd.go, enginecmd.go, workloadcmd.go,
-//	calibratecmd.go, versioncmd.go
+//	calibratecmd.go, explaincmd.go, versioncmd.go
 //
 // A command is a file: a function that returns its cobra.Command and one that
 // does the work. A new command adds a file and a line in root.go.

@@ -39,6 +39,7 @@ the harness printed beside the figures.
 	root.AddCommand(
 		newRunCommand(a), newSweepCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
 		newInspectCommand(a), newVerifyCommand(a), newCalibrateCommand(a), newVersionCommand(a), newCellCommand(a),
+		newExplainCommand(a),
 	)
 	return root
 }

@@ -2,7 +2,32 @@
 // differ, and how much of the gap each explains at the unit costs that the run
 // measured.
 //
-//	explanation.go  Explanation, Part, Term: what is found
+// # Map
 //
-// The share that remains unexplained is always part of the answer.
+//	explanation.go  Explanation, Part, Term: what is found
+//	explain.go      Explain: two sides
+//	alone.go        Decompose: one
+//	side.go         medians of a side, the parts of its time
+//	cause.go        what is looked at: counts, their prices, where the time is
+//	sides.go        Within, Between, Alone: sides by name, in one run or two
+//	sentence.go     the finding in words; write.go  text, Markdown, JSON
+//
+// # Method
+//
+// What is explained is the busy time of an operation: threads times wall-clock
+// time over operations. It is divided into parts that add up: the harness, the
+// garbage collector, processor time in the program and in the kernel, and the
+// rest, which is waiting less what background work used of processors beside
+// the operations. These are measured.
+//
+// Causes lie within the parts. Some are measured as time; the others are a
+// difference of counts times what one of them costs on this machine. Reads of
+// a device cost what they take beyond a read of the page cache, allocations do
+// not contain the collector: where it is known that two causes share time, one
+// is charged with it. They may overlap nevertheless, and background work that
+// they count may cost an operation nothing.
+//
+// A count that one side does not know is not taken for zero; the cause is
+// listed as unknown. The share that remains unexplained, below zero when the
+// causes come to more than the gap, is always part of the answer.
 package explain

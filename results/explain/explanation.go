@@ -3,8 +3,7 @@ package explain
 import "github.com/kvbench/kvbench/results"
 
 // An Explanation says where the difference of two sides in time comes from.
-// Side A is the faster one unless the sides are a before and an after; the gap
-// is what B takes longer. All figures are medians over the repetitions.
+// All figures are medians over the repetitions.
 type Explanation struct {
 	A        string        `json:"a"` // labels
 	B        string        `json:"b"`
@@ -17,7 +16,7 @@ type Explanation struct {
 	// time over operations, in nanoseconds.
 	NsA   float64 `json:"ns_a"`
 	NsB   float64 `json:"ns_b"`
-	GapNs float64 `json:"gap_ns"` // NsB - NsA
+	GapNs float64 `json:"gap_ns"` // NsB - NsA: what B takes longer
 
 	// Parts divide the busy time of each side and hence the gap: they add up.
 	Parts []Part `json:"parts"`
@@ -69,5 +68,6 @@ const (
 // Unknown is a cause that could not be weighed.
 type Unknown struct {
 	Counter string `json:"counter"`
-	Reason  string `json:"reason"` // as "not counted by pebble"
+	Reason  string `json:"reason"`         // as "not counted by pebble"
+	Cost    string `json:"cost,omitempty"` // the unit cost that is missing, when the counts are known
 }
