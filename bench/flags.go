@@ -32,6 +32,7 @@ func flags(c *results.Cell) []results.Flag {
 			add("harness", "yellow", "the harness is %.1f %% of an operation (%.0f ns)", *share*100, *c.Quality.HarnessNs)
 		}
 	}
+	flagOpen(c, add)
 	if share := c.Quality.RefillShare; share != nil && *share > refillWarn && !c.Engine.Rail {
 		add("refill", "yellow", "drawing operations took %.0f %% of the time, during which the engine rested", *share*100)
 	}

@@ -127,12 +127,22 @@ func (r *PhaseResult) N() (n uint64) {
 	return n
 }
 
-// OpsPerS returns operations a second of active time; 0 when there was none.
+// OpsPerS returns operations a second of active time, in an open loop of
+// wall-clock time; 0 when there was none.
 func (r *PhaseResult) OpsPerS() float64 {
-	if r.Active <= 0 {
+	if r.counted() <= 0 {
 		return 0
 	}
-	return float64(r.N()) / r.Active.Seconds()
+	return float64(r.N()) / r.counted().Seconds()
+}
+
+// counted is the time that rates are of: the mean active time of the workers
+// or, of an open loop, which waits, the time that went by.
+func (r *PhaseResult) counted() time.Duration {
+	if r.Open != nil && r.Open.AchievedPerS > 0 {
+		return time.Duration(float64(r.N()) / r.Open.AchievedPerS * float64(time.Second))
+	}
+	return r.Active
 }
 
 // Verify says how much of what reads return is checked.

@@ -110,7 +110,7 @@ func (r *cellRun) measureRun(ctx context.Context) error {
 	r.chooseHarnessCost(timing)
 	limits := Limits{
 		Name: "measure", Duration: r.spec.Duration, Operations: r.spec.Operations,
-		Timing: timing, Interval: r.spec.Interval,
+		Timing: timing, Interval: r.spec.Interval, Rate: r.spec.Rate, Arrival: r.spec.Arrival,
 	}
 	if l, ok := r.loop.(Preparer); ok {
 		l.Prepare(limits)
@@ -194,22 +194,27 @@ func (r *cellRun) fill(p *PhaseResult, start, end processStat) {
 		scans = scans || kind == workloads.Scan || kind == workloads.ReverseScan
 		c.Ops[kind.String()] = &results.OpStats{
 			N: op.N, OK: op.OK, NotFound: op.NotFound, Errors: op.Errors, Rows: op.Rows,
-			Timed: op.Service.N(), Service: op.Service.Latency(),
+			Timed: op.Service.N(), Service: op.Service.Latency(), Response: op.Response.Latency(),
 		}
 	}
 	c.IO.UserWrite, c.IO.UserRead = engine.Known(in), engine.Known(out)
 	if scans && p.Active > 0 {
-		c.RowsPerS = results.Num(float64(rows) / p.Active.Seconds())
+		c.RowsPerS = results.Num(float64(rows) / p.counted().Seconds())
 	}
+	c.Open = p.Open
 	r.live = addLive(r.live, p)
 	q := &c.Quality
 	q.Verified, q.VerifiedFull = p.Verified, p.VerifiedFull
 	q.HarnessNs, q.ClockNs = r.harness.of(p), r.harness.clock
 	if q.HarnessNs != nil {
-		perOp := float64(p.Active) * float64(r.busyWorkers()) / float64(ops)
+		busy := r.busyWorkers()
+		if p.Open != nil { // Active leaves waiting out
+			busy = r.cell.Load.Threads
+		}
+		perOp := float64(p.Active) * float64(busy) / float64(ops)
 		q.HarnessShare = results.Num(min(*q.HarnessNs/perOp, 1))
 	}
-	if total := p.Active + p.Refill; total > 0 {
+	if total := p.counted() + p.Refill; total > 0 {
 		q.RefillShare = results.Num(float64(p.Refill) / float64(total))
 	}
 }
@@ -294,14 +299,19 @@ func (r *cellRun) named(rows []results.SeriesRow) []results.SeriesRow {
 
 func buckets(p *PhaseResult) map[string][]results.Bucket {
 	all := make(map[string][]results.Bucket)
-	for kind, op := range p.Ops {
+	add := func(name string, h *Histogram) {
 		var list []results.Bucket
-		op.Service.Buckets(func(value, count uint64) {
+		h.Buckets(func(value, count uint64) {
 			list = append(list, results.Bucket{Value: value, Count: count})
 		})
 		if len(list) > 0 {
-			all[kind.String()] = list
+			all[name] = list
 		}
 	}
+	for kind, op := range p.Ops {
+		add(kind.String(), &op.Service)
+		add(kind.String()+results.HistResponse, &op.Response)
+	}
+	add(results.HistLag, &p.Lag)
 	return all
 }

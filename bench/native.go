@@ -29,7 +29,7 @@ const refillOps = 1 << 12
 
 // Open prepares o.Threads workers.
 func (Native) Open(t Target, o LoopOptions) (Loop, error) {
-	l := &nativeLoop{target: t, o: o, seq: o.Workload.NewSequence(), clock: newClock()}
+	l := &nativeLoop{target: t, o: o, seq: o.Workload.NewSequence(), clock: newClock(), pause: newPacer().pause}
 	keys, err := o.Workload.NewKeys()
 	if err != nil {
 		return nil, err
@@ -60,6 +60,10 @@ type nativeLoop struct {
 	workers []*worker
 	values  *workloads.Values // shares its pool with all workers; nil: not made yet
 	rate    float64           // operations a second of a worker, as last run; 0: unknown
+
+	pause    func(left int64) // of open loops; see pacer
+	schedule *schedule        // of the open loop that Prepare was for; nil: none
+	phases   uint64           // open loops so far: each has a schedule of its own
 }
 
 // newWorker returns a worker without a generator: it can load, not run.
@@ -116,6 +120,9 @@ func closeSessions(workers []*worker) error {
 // Run performs the mix.
 func (l *nativeLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, error) {
 	l.Prepare(limits) // does nothing the second time
+	if limits.Rate > 0 {
+		return l.runOpen(ctx, limits)
+	}
 	r, err := l.phase(ctx, l.workers, limits, func(w *worker, p *phaseRun) { w.runOps(p) })
 	if err == nil {
 		l.rate = r.OpsPerS() / float64(len(l.workers))
@@ -127,7 +134,9 @@ func (l *nativeLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, erro
 // before is used first.
 func (l *nativeLoop) Prepare(limits Limits) {
 	room := tapeBudget / len(l.workers)
-	if quota := limits.Operations / uint64(len(l.workers)); limits.Operations > 0 && quota < uint64(room) {
+	if limits.Rate > 0 {
+		room = l.prepareOpen(limits, room)
+	} else if quota := limits.Operations / uint64(len(l.workers)); limits.Operations > 0 && quota < uint64(room) {
 		room = int(quota) + 1
 	} else if l.rate == 0 {
 		room = min(room, firstTapes/len(l.workers))
@@ -161,6 +170,7 @@ type phaseRun struct {
 	quota    uint64 // of operations, 0: none
 	extra    int    // the first workers do one more
 	rows     *collector
+	open     *openPhase // nil: a closed loop
 	stop     atomic.Bool
 }
 
@@ -171,6 +181,7 @@ func (l *nativeLoop) phase(ctx context.Context, workers []*worker, limits Limits
 		interval: int64(limits.Interval), rows: newCollector(l.o.Workload, limits.Interval),
 		quota: limits.Operations / uint64(len(workers)), extra: int(limits.Operations % uint64(len(workers))),
 	}
+	p.rows.open = limits.Rate > 0
 	for _, w := range workers {
 		w.begin(l.o.Workload, p.rows)
 	}
@@ -181,6 +192,11 @@ func (l *nativeLoop) phase(ctx context.Context, workers []*worker, limits Limits
 	finished := make(chan struct{})
 	var helpers sync.WaitGroup
 	helpers.Go(func() { l.watch(ctx, p, workers, limits, finished) })
+	if limits.Rate > 0 {
+		p.open = &openPhase{schedule: l.schedule, pause: l.pause}
+		helpers.Go(func() { p.open.schedule.feed(finished) })
+		helpers.Go(func() { p.open.watch(l.clock, p.start, limits, finished) })
+	}
 
 	var running sync.WaitGroup
 	for _, w := range workers {
@@ -197,6 +213,9 @@ func (l *nativeLoop) phase(ctx context.Context, workers []*worker, limits Limits
 	helpers.Wait()
 	r := gather(workers, p.rows, limits, elapsed)
 	r.Interrupted = ctx.Err() != nil
+	if p.open != nil {
+		p.open.conclude(p, workers, limits, r)
+	}
 	return r, nil
 }
 
@@ -274,6 +293,12 @@ func gather(workers []*worker, rows *collector, limits Limits, elapsed time.Dura
 			op.Service.Merge(h)
 		}
 	}
+	for kind, h := range rows.responses {
+		if op := r.Ops[kind]; op != nil {
+			op.Response.Merge(h)
+		}
+	}
+	r.Lag.Merge(&rows.lag)
 	_, shared := workers[0].values.Memory()
 	r.HarnessBytes += rows.memory() + shared
 	r.Series = rows.rows(limits.Name, elapsed)

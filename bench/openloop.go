@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
@@ -57,4 +58,59 @@ func rateMark(rate float64) string {
 		return ""
 	}
 	return "-R" + rateText(rate)
+}
+
+// Bounds from which an open loop is not ok.
+const (
+	backlogShare = 0.01  // of all starts, at the end: less than 99 % was achieved
+	growingShare = 0.001 // of all starts, of a backlog that grew all the time
+	lagShare     = 0.10  // of the p99 of response times
+	lagFloor     = 1000  // ns: what looking at the clock and giving way come to
+)
+
+// judgeOpen gives the verdict on a phase whose schedule lasted planned ns. A
+// backlog of as many operations as there are workers is none.
+func judgeOpen(o *results.OpenLoop, samples []backlogSample, planned int64, workers int, response *Histogram) (verdict, reason string) {
+	const meaning = "response times grow with the length of the run and are no property of the engine"
+	end, all := float64(o.BacklogEnd), float64(o.Intended)
+	if o.BacklogEnd > uint64(workers) && end > backlogShare*all {
+		return results.OpenSaturated, fmt.Sprintf("%.4g of %.4g operations a second were achieved, and %d were waiting at the end: %s",
+			o.AchievedPerS, o.OfferedPerS, o.BacklogEnd, meaning)
+	}
+	if mean := growing(samples, planned); mean > float64(8*workers) && mean > growingShare*all {
+		return results.OpenSaturated, fmt.Sprintf("the backlog grew until the end, when %.0f operations were waiting: %s", mean, meaning)
+	}
+	if o.Lag != nil && response.N() > 0 {
+		lag, p99 := o.Lag.P99, response.Quantile(.99)
+		if lag > lagFloor && float64(lag) > lagShare*float64(p99) {
+			return results.OpenGeneratorLimited, fmt.Sprintf("the harness began operations late by itself: p99 %s, of a p99 response time of %s",
+				time.Duration(lag), time.Duration(p99))
+		}
+	}
+	return results.OpenOK, ""
+}
+
+// growing returns the mean backlog of the last quarter of a phase if each
+// quarter had more than the one before and the last notably so; else 0.
+func growing(samples []backlogSample, planned int64) float64 {
+	var sum, n [4]float64
+	for _, s := range samples {
+		q := min(4*s.at/max(planned, 1), 3)
+		sum[q] += float64(s.n)
+		n[q]++
+	}
+	var mean [4]float64
+	for q := range mean {
+		if n[q] == 0 {
+			return 0
+		}
+		mean[q] = sum[q] / n[q]
+		if q > 0 && mean[q] <= mean[q-1] {
+			return 0
+		}
+	}
+	if mean[3] < 1.5*mean[1] {
+		return 0
+	}
+	return mean[3]
 }

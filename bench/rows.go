@@ -17,25 +17,45 @@ type intervalRows struct {
 	ops    uint64
 	errors uint64
 	hist   [workloads.NumKinds]*Histogram // nil: kind not in the mix
+
+	// Of an open loop.
+	response [workloads.NumKinds]*Histogram // nil: as hist, or a closed loop
+	lag      *Histogram                     // nil: a closed loop
 }
 
-func newIntervalRows(spec *workloads.Spec) *intervalRows {
+func newIntervalRows(spec *workloads.Spec, open bool) *intervalRows {
 	r := &intervalRows{}
 	for k := range workloads.NumKinds {
 		if spec.Has(k) || k == workloads.Insert { // a load inserts
 			r.hist[k] = new(Histogram)
+			if open {
+				r.response[k] = new(Histogram)
+			}
 		}
+	}
+	if open {
+		r.lag = new(Histogram)
 	}
 	return r
 }
 
-func (r *intervalRows) reset(index int) {
-	r.index, r.ops, r.errors = index, 0, 0
-	for _, h := range r.hist {
-		if h != nil {
-			h.Reset()
+// all are the row's histograms.
+func (r *intervalRows) all(f func(*Histogram)) {
+	for k := range r.hist {
+		for _, h := range []*Histogram{r.hist[k], r.response[k]} {
+			if h != nil {
+				f(h)
+			}
 		}
 	}
+	if r.lag != nil {
+		f(r.lag)
+	}
+}
+
+func (r *intervalRows) reset(index int) {
+	r.index, r.ops, r.errors = index, 0, 0
+	r.all((*Histogram).Reset)
 }
 
 // collector merges the rows of all workers: into the phase's histograms, by
@@ -44,21 +64,28 @@ func (r *intervalRows) reset(index int) {
 // behind it.
 type collector struct {
 	interval time.Duration // 0: no series
+	open     bool          // rows have response times and lags
 
-	mu     sync.Mutex
-	totals map[workloads.Kind]*Histogram
-	series []*seriesCell
-	free   []*intervalRows
-	spec   *workloads.Spec
+	mu        sync.Mutex
+	totals    map[workloads.Kind]*Histogram
+	responses map[workloads.Kind]*Histogram
+	lag       Histogram
+	series    []*seriesCell
+	free      []*intervalRows
+	spec      *workloads.Spec
 }
 
 type seriesCell struct {
 	ops, errors uint64
 	hist        *Histogram // nil: nothing was timed
+	response    *Histogram // nil: nothing was timed, or a closed loop
 }
 
 func newCollector(spec *workloads.Spec, interval time.Duration) *collector {
-	return &collector{spec: spec, interval: interval, totals: make(map[workloads.Kind]*Histogram)}
+	return &collector{
+		spec: spec, interval: interval,
+		totals: make(map[workloads.Kind]*Histogram), responses: make(map[workloads.Kind]*Histogram),
+	}
 }
 
 // fresh returns an empty row for the interval with the given index.
@@ -71,7 +98,7 @@ func (c *collector) fresh(index int) *intervalRows {
 		r.reset(index)
 		return r
 	}
-	r := newIntervalRows(c.spec)
+	r := newIntervalRows(c.spec, c.open)
 	r.index = index
 	return r
 }
@@ -89,42 +116,50 @@ func (c *collector) take(r *intervalRows) {
 		cell.ops += r.ops
 		cell.errors += r.errors
 	}
-	for k, h := range r.hist {
-		if h == nil || h.N() == 0 {
-			continue
-		}
-		total := c.totals[workloads.Kind(k)]
-		if total == nil {
-			total = new(Histogram)
-			c.totals[workloads.Kind(k)] = total
-		}
-		total.Merge(h)
-		if cell != nil {
-			if cell.hist == nil {
-				cell.hist = new(Histogram)
-			}
-			cell.hist.Merge(h)
-		}
+	if cell == nil {
+		cell = new(seriesCell)
+	}
+	for k := range workloads.NumKinds {
+		mergeRow(c.totals, k, &cell.hist, r.hist[k])
+		mergeRow(c.responses, k, &cell.response, r.response[k])
+	}
+	if r.lag != nil {
+		c.lag.Merge(r.lag)
 	}
 	c.free = append(c.free, r)
+}
+
+// mergeRow adds what a row counted of one kind to the phase's and to the
+// interval's histogram.
+func mergeRow(totals map[workloads.Kind]*Histogram, k workloads.Kind, interval **Histogram, h *Histogram) {
+	if h == nil || h.N() == 0 {
+		return
+	}
+	if totals[k] == nil {
+		totals[k] = new(Histogram)
+	}
+	totals[k].Merge(h)
+	if *interval == nil {
+		*interval = new(Histogram)
+	}
+	(*interval).Merge(h)
 }
 
 // memory is what the rows have taken, in bytes.
 func (c *collector) memory() (n uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	hists := len(c.totals)
+	hists := len(c.totals) + len(c.responses)
 	for _, cell := range c.series {
 		if cell.hist != nil {
 			hists++
 		}
+		if cell.response != nil {
+			hists++
+		}
 	}
 	for _, r := range c.free {
-		for _, h := range r.hist {
-			if h != nil {
-				hists++
-			}
-		}
+		r.all(func(*Histogram) { hists++ })
 	}
 	return uint64(hists) * uint64(unsafe.Sizeof(Histogram{}))
 }
@@ -144,7 +179,7 @@ func (c *collector) rows(phase string, end time.Duration) []results.SeriesRow {
 			Phase: phase, T: t.Seconds(),
 			Seconds: (t - time.Duration(i)*c.interval).Seconds(),
 			Ops:     c.series[i].ops, Errors: c.series[i].errors,
-			Latency: latency(c.series[i].hist),
+			Latency: latency(c.series[i].hist), Response: latency(c.series[i].response),
 		}
 	}
 	return rows

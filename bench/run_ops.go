@@ -37,7 +37,7 @@ func (w *worker) opsLoop(p *phaseRun, left uint64) {
 	now := w.clock.now()
 	for left > 0 && !p.stop.Load() {
 		if w.pos == len(w.tape) {
-			w.refillTape()
+			w.refillTape(refillOps)
 			now = w.clock.now()
 		}
 		first := w.pos

@@ -19,6 +19,7 @@ func (w *worker) begin(spec *workloads.Spec, rows *collector) {
 	w.stalls, w.stallNs, w.stallMax = 0, 0, 0
 	w.err = nil
 	w.active, w.refill = 0, 0
+	w.late, w.backlog, w.skipped, w.lastDue, w.lastBegin = 0, 0, -1, -1, 0
 	w.done.Store(0)
 }
 
@@ -38,11 +39,12 @@ func (w *worker) draw(n int) {
 	w.gen.Fill(w.tape[left:])
 }
 
-// refillTape draws more operations while the worker's clock stands still.
-func (w *worker) refillTape() {
+// refillTape draws n more operations, or as many as the tape holds, while the
+// worker's clock stands still.
+func (w *worker) refillTape(n int) {
 	start := w.clock.now()
 	w.pos = 0
-	w.tape = w.tape[:min(cap(w.tape), refillOps)]
+	w.tape = w.tape[:min(cap(w.tape), n)]
 	w.gen.Fill(w.tape)
 	w.refill += w.clock.now() - start
 }

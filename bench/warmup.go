@@ -120,7 +120,7 @@ func (w *warmup) piece(ctx context.Context, limits Limits) error {
 		w.rows = append(w.rows, row)
 	}
 	w.taken += p.Elapsed
-	w.active += p.Active
+	w.active += p.counted()
 	w.ops += p.N()
 	w.live = addLive(w.live, p)
 	w.steady = w.test(w.rows[min(len(w.rows)/2, max(len(w.rows)-steadyRows, 0)):])

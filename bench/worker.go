@@ -59,6 +59,13 @@ type worker struct {
 
 	active, refill int64
 
+	// Of an open loop, in ns since the phase began, unless said otherwise.
+	late      int64  // behind the intended start, at least so much before the backlog is looked at
+	backlog   uint64 // most operations that were due and not begun
+	skipped   int64  // the start that was claimed and not begun; -1: none
+	lastDue   int64  // the intended start of the last operation; -1: none
+	lastBegin int64
+
 	_ [128]byte
 	// done is read by the progress reporter while the worker runs.
 	done atomic.Uint64

@@ -18,6 +18,13 @@ const (
 	HistSuffix   = ".hlog"
 )
 
+// Names in a histogram file besides those of kinds of operations, whose
+// histograms are of service times.
+const (
+	HistResponse = ":response" // after a kind: response times, of an open loop
+	HistLag      = "pacer:lag" // see OpenLoop.Lag
+)
+
 // maxCellID leaves room for suffixes below the usual 255 bytes of a name.
 const maxCellID = 200
 
