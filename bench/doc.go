@@ -10,6 +10,7 @@
 //	worker.go      one operation of each kind, and the check of its answer
 //	scan.go        the check of a scan's records
 //	tape.go        operations drawn ahead
+//	fidelity.go    what was asked against the workload's definition; fidelity_skew.go: which keys
 //	load.go        the load phase
 //	rows.go        histograms on their way from the workers to the series
 //	histogram.go   log-linear counts of durations

@@ -46,6 +46,9 @@ func flags(c *results.Cell) []results.Flag {
 	if failed > 0 {
 		add("errors", "red", "%d operations failed", failed)
 	}
+	if reason := unlike(c.Fidelity); reason != "" {
+		add("fidelity", "yellow", "the operations are not those of the workload: %s", reason)
+	}
 	start, known := c.Debt.Start.Value()
 	if live, ok := c.IO.LiveBytes.Value(); known && ok && float64(start) > debtWarn*float64(live) {
 		add("debt_start", "yellow", "background work was outstanding when the measured phase began: %d MiB", start>>20)

@@ -115,11 +115,14 @@ func (r *cellRun) measureRun(ctx context.Context) error {
 	if l, ok := r.loop.(Preparer); ok {
 		l.Prepare(limits)
 	}
-	return r.measured(ctx, func(sampler func(Progress)) (*PhaseResult, error) {
+	var p *PhaseResult
+	err = r.measured(ctx, func(sampler func(Progress)) (_ *PhaseResult, err error) {
 		r.events.setPhase("measure")
 		limits.Progress = r.progress(sampler)
-		return r.loop.Run(ctx, limits)
+		p, err = r.loop.Run(ctx, limits)
+		return p, err
 	})
+	return errors.Join(err, r.audit(limits, p))
 }
 
 func addLive(live engine.Count, p *PhaseResult) engine.Count {

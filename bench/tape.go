@@ -20,6 +20,8 @@ func (w *worker) begin(spec *workloads.Spec, rows *collector) {
 	w.err = nil
 	w.active, w.refill = 0, 0
 	w.late, w.backlog, w.skipped, w.lastDue, w.lastBegin = 0, 0, -1, -1, 0
+	w.before += w.done.Load()
+	w.from, w.kept = w.pos, nil
 	w.done.Store(0)
 }
 
@@ -40,13 +42,23 @@ func (w *worker) draw(n int) {
 }
 
 // refillTape draws n more operations, or as many as the tape holds, while the
-// worker's clock stands still.
+// worker's clock stands still. n is one for all of a phase.
 func (w *worker) refillTape(n int) {
 	start := w.clock.now()
-	w.pos = 0
-	w.tape = w.tape[:min(cap(w.tape), n)]
+	n = min(cap(w.tape), n)
+	if w.kept == nil {
+		w.kept = w.tape[min(max(w.from, n), len(w.tape)):]
+	}
+	w.from, w.pos = 0, 0
+	w.tape = w.tape[:n]
 	w.gen.Fill(w.tape)
 	w.refill += w.clock.now() - start
+}
+
+// performed returns operations of the phase that are still at hand: those
+// before a refill as far as it left them, and those since the last one.
+func (w *worker) performed() (early, late []workloads.Op) {
+	return w.kept, w.tape[w.from:w.pos]
 }
 
 // handOver gives the current row to the collector.

@@ -39,8 +39,11 @@ type worker struct {
 	verify  Verify
 	count   bool // count errors and go on
 
-	tape []workloads.Op
-	pos  int
+	tape   []workloads.Op
+	pos    int
+	from   int            // where the phase began on the tape, or 0 after a refill
+	kept   []workloads.Op // what the phase did before its first refill, as far as it is left
+	before uint64         // operations of the phases before this one
 
 	key, upper []byte // scratch for keys
 	value      []byte // scratch for what Get returns
