@@ -9,6 +9,9 @@
 //	model.go     Model, Run, Table, Entry, Need: the first things to read
 //	charts.go    the parts of a Model that are drawn
 //	facts.go     the parts of a Model that are looked up
+//	html.go      HTML: the page; its templates, style and scripts are assets/
+//	htmlchart.go, htmlfigure.go  charts for the page's scripts to draw
+//	htmlplot.go  what is drawn in the markup; htmltable.go  words and tables
 //
 // # What is never done
 //
