@@ -81,6 +81,9 @@ type Claim struct {
 	Text   string `json:"text"`
 	Held   *bool  `json:"held"`   // null: could not be judged
 	Detail string `json:"detail"` // the figures
+	// Advisory claims are about times, which chance has a part in: a run
+	// whose advice does not hold is no failure.
+	Advisory bool `json:"advisory,omitempty"`
 }
 
 // Search is one search for the highest rate that meets an objective.

@@ -1,0 +1,10 @@
+package experiments
+
+// All lists the studies in the order in which a student may want to read them:
+// what any engine must give up, LSM trees, values, logs, pages.
+func All() []Study {
+	return []Study{
+		compactionSpace(),
+		monkey(),
+	}
+}

@@ -1,0 +1,116 @@
+package experiments
+
+import (
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/results"
+)
+
+// A Metric is a figure that claims are about.
+type Metric struct {
+	Name string
+	Unit string
+	Of   func(*results.Cell) (x float64, ok bool)
+}
+
+// operations is how many operations the cell measured.
+func operations(c *results.Cell) float64 {
+	var n uint64
+	for _, op := range c.Ops {
+		n += op.N
+	}
+	return float64(n)
+}
+
+// perOp divides a counter of the measured phase by its operations.
+func perOp(name, unit string, of func(*results.Cell) engine.Count) Metric {
+	return Metric{Name: name, Unit: unit, Of: func(c *results.Cell) (float64, bool) {
+		n, known := of(c).Value()
+		ops := operations(c)
+		return float64(n) / max(ops, 1), known && ops > 0
+	}}
+}
+
+// share divides two counters.
+func share(name, unit string, of func(*results.Cell) (a, b engine.Count)) Metric {
+	return Metric{Name: name, Unit: unit, Of: func(c *results.Cell) (float64, bool) {
+		a, b := of(c)
+		x, ok := a.Value()
+		y, ok2 := b.Value()
+		return float64(x) / float64(max(y, 1)), ok && ok2 && y > 0
+	}}
+}
+
+// gauge is a number as it is.
+func gauge(name, unit string, of func(*results.Cell) engine.Count) Metric {
+	return Metric{Name: name, Unit: unit, Of: func(c *results.Cell) (float64, bool) {
+		n, known := of(c).Value()
+		return float64(n), known
+	}}
+}
+
+// writtenPerByte is every byte that went through write calls, the log among
+// them, a byte of keys and values. Unlike the kernel's count of dirty pages it
+// does not depend on when pages were written back.
+func writtenPerByte() Metric {
+	return share("bytes written a byte", "B/B", func(c *results.Cell) (a, b engine.Count) {
+		return c.IO.WriteChars, c.IO.UserWrite
+	})
+}
+
+// rewrittenPerByte is what flushes and compactions wrote a byte of keys and
+// values: the write amplification of an LSM tree without its log.
+func rewrittenPerByte() Metric {
+	return share("bytes flushed and compacted a byte", "B/B", func(c *results.Cell) (a, b engine.Count) {
+		w := &c.Metrics.Work
+		return w.FlushBytes.Plus(w.CompactWriteBytes), c.IO.UserWrite
+	})
+}
+
+func runsPerOp() Metric {
+	return perOp("sorted runs probed an operation", "runs", func(c *results.Cell) engine.Count { return c.Metrics.Read.RunsProbed })
+}
+
+func blocksPerOp() Metric {
+	return perOp("blocks touched an operation", "blocks", func(c *results.Cell) engine.Count { return c.Metrics.Read.BlocksTouched })
+}
+
+func readsPerOp() Metric {
+	return perOp("reads of files an operation", "reads", func(c *results.Cell) engine.Count { return c.Metrics.Read.IOs })
+}
+
+func falsePositivesPerOp() Metric {
+	return perOp("false positives of filters an operation", "", func(c *results.Cell) engine.Count {
+		return c.Metrics.Read.FilterFalsePositives
+	})
+}
+
+func filterBytes() Metric {
+	return gauge("memory of filters", "B", func(c *results.Cell) engine.Count { return c.Metrics.Memory.Filter })
+}
+
+// spacePerByte is the disk space a byte of live keys and values.
+func spacePerByte() Metric {
+	return share("disk bytes a live byte", "B/B", func(c *results.Cell) (a, b engine.Count) {
+		return c.IO.DiskBytes, c.IO.LiveBytes
+	})
+}
+
+func rate() Metric {
+	return Metric{Name: "rate", Unit: "ops/s", Of: func(c *results.Cell) (float64, bool) {
+		if c.OpsPerS == nil {
+			return 0, false
+		}
+		return *c.OpsPerS, true
+	}}
+}
+
+// p99 is the 99th percentile of the service time of a kind of operation.
+func p99(kind string) Metric {
+	return Metric{Name: kind + " p99", Unit: "ns", Of: func(c *results.Cell) (float64, bool) {
+		op := c.Ops[kind]
+		if op == nil || op.Service == nil {
+			return 0, false
+		}
+		return float64(op.Service.P99), true
+	}}
+}

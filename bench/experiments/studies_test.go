@@ -1,0 +1,57 @@
+package experiments
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/kvbench/kvbench/bench"
+	"github.com/kvbench/kvbench/engine"
+	"github.com/kvbench/kvbench/engine/catalog"
+	"github.com/kvbench/kvbench/results"
+)
+
+// perform runs a study at the tiny scale in this process.
+func perform(t *testing.T, s Study, lookup Lookup) (*results.Study, *results.Run) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "r")
+	w, err := results.Create(dir, results.Manifest{Experiment: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := bench.CellDeps{Lookup: lookup, Noop: func() (engine.Engine, error) { return catalog.Open("noop", "", nil, engine.Env{}) }}
+	out, err := Run(t.Context(), s, Options{
+		Scale: Tiny, Seed: 1, Dir: filepath.Join(dir, "data"), Name: "r", Lookup: lookup,
+		Starter: bench.InProcess{Deps: deps}, Results: w,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run, err := results.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, run
+}
+
+func TestEveryStudyHasItsShapeAtTheTinyScale(t *testing.T) {
+	for _, s := range All() {
+		t.Run(s.Name, func(t *testing.T) {
+			out, run := perform(t, s, catalog.Lookup)
+			for _, c := range run.Cells {
+				if c.Status != results.StatusOK {
+					t.Errorf("%s is %s: %s", c.ID, c.Status, c.Error)
+				}
+			}
+			for _, c := range Broken(out.Claims) {
+				t.Errorf("%s: not so: %s", c.Text, c.Detail)
+			}
+			for _, c := range out.Claims {
+				t.Logf("%s: %s", c.Text, c.Detail)
+			}
+			t.Logf("\n%s", Text(out.Figure, 80))
+		})
+	}
+}
