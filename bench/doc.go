@@ -27,7 +27,8 @@
 //	copydir.go     fresh copies of loaded data
 //
 // Subpackages: machine records the machine, steady tests whether a phase was
-// steady, goycsb runs pingcap/go-ycsb's own client against a Target.
+// steady, goycsb runs pingcap/go-ycsb's own client against a Target,
+// experiments is the built-in studies.
 //
 // # Path of an operation
 //

@@ -3,6 +3,8 @@ package experiments
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/kvbench/kvbench/bench"
@@ -31,8 +33,8 @@ func (s Side) label() string {
 // needs lists the features of the side.
 func (s Side) needs() []Need {
 	list := []Need{{Engine: s.Engine, Optional: s.Optional}}
-	for name, value := range s.Settings {
-		list = append(list, Need{Engine: s.Engine, Setting: name, Value: value, Optional: s.Optional})
+	for _, name := range slices.Sorted(maps.Keys(s.Settings)) {
+		list = append(list, Need{Engine: s.Engine, Setting: name, Value: s.Settings[name], Optional: s.Optional})
 	}
 	return list
 }

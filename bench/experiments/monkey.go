@@ -43,7 +43,7 @@ as the levels do, instead of one rate for all.
 
 Both trees have the same data and the same mean number of bits.`,
 		Paper: "N. Dayan, M. Athanassoulis, S. Idreos: Monkey: Optimal Navigable Key-Value Store. SIGMOD 2017",
-		Look:  "At each size ratio the bar of monkey is below that of uniform, with no more memory. The gain grows with the number of levels, that is as the ratio falls.",
+		Look:  "At each size ratio the bar of monkey is below that of uniform, with about the same memory. The gain grows with the number of levels, that is as the ratio falls.",
 		Needs: needsOf(sides(Tiny)),
 		Run: func(ctx context.Context, l *Lab) error {
 			z := sizeOfTree(l.Scale)

@@ -24,6 +24,7 @@
 //	spec.go        spec.resolved.yaml
 //	machine.go     the machine and the program, for the manifest
 //	directory.go   whose a directory is; tables of it
+//	expcmd.go      built-in experiments; exptext.go  what they print
 //	loadcmd.go, inspectcmd.go, verifycmd.go, enginecmd.go, workloadcmd.go,
 //	calibratecmd.go, explaincmd.go, versioncmd.go
 //

@@ -10,11 +10,12 @@ import (
 	"github.com/kvbench/kvbench/results"
 )
 
-// Exit codes. 3 and 5 belong to commands that compare.
+// Exit codes. 5 belongs to commands that compare.
 const (
 	exitOK          = 0
 	exitInternal    = 1
 	exitUsage       = 2 // the command line, a file or a directory needs to be changed
+	exitMissed      = 3 // everything ran, and the figures are not what was wanted
 	exitInvalid     = 4 // the run is not valid as a whole: a cell failed, or it was interrupted; or a directory is damaged
 	exitInterrupted = 130
 )
@@ -23,7 +24,7 @@ const exitHelp = `Exit codes:
   0    done
   1    internal error
   2    usage: something in the command line, a file or a directory has to change
-  3    a regression or a missed threshold
+  3    a regression, a missed threshold, or an experiment without its shape
   4    invalid run: a cell failed, answered wrongly, or the run was interrupted;
        or a directory is damaged
   5    not steady
@@ -61,6 +62,9 @@ func exitCode(err error) int {
 	}
 	if _, ok := errors.AsType[invalidRun](err); ok || errors.Is(err, engine.ErrCorrupt) {
 		return exitInvalid
+	}
+	if _, ok := errors.AsType[missedClaims](err); ok {
+		return exitMissed
 	}
 	for _, correctable := range []error{
 		errUsage, engine.ErrInvalid, engine.ErrUnsupported, engine.ErrLocked, engine.ErrWrongEngine,

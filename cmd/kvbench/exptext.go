@@ -155,8 +155,8 @@ func (r *studyRun) printStudy(o *studyOutcome) error {
 		fmt.Fprintf(&b, "%s %s\n", markOf(c, r.o.format == "markdown"), c.Text)
 		b.WriteString(indent(experiments.Paragraph(c.Detail, r.width()-11), "           "))
 	}
-	fmt.Fprintf(&b, "\nWhat to look for: %s", experiments.Paragraph(s.Look, r.width()))
-	fmt.Fprintf(&b, "From: %s", experiments.Paragraph(s.Paper, r.width()))
+	b.WriteString("\n" + experiments.Paragraph("What to look for: "+s.Look, r.width()))
+	b.WriteString(experiments.Paragraph("From: "+s.Paper, r.width()))
 	fmt.Fprintf(&b, "Results: %s\n\n", o.run.Dir)
 	_, err := fmt.Fprint(r.app.out, b.String())
 	return err

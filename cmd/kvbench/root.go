@@ -37,7 +37,7 @@ the harness printed beside the figures.
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	root.AddCommand(
-		newRunCommand(a), newSweepCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
+		newRunCommand(a), newExpCommand(a), newSweepCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
 		newInspectCommand(a), newVerifyCommand(a), newCalibrateCommand(a), newVersionCommand(a), newCellCommand(a),
 		newExplainCommand(a),
 	)
