@@ -3,7 +3,12 @@ package report
 // Comparison has all pairs of one table by one metric, or the same cells of
 // two runs.
 type Comparison struct {
-	Table  string   `json:"table"` // empty between runs
+	Table string `json:"table"` // between runs: of the later one
+	// Base and New are the runs, and Subject the engine, of a change.
+	Base    string `json:"base,omitempty"`
+	New     string `json:"new,omitempty"`
+	Subject string `json:"subject,omitempty"`
+
 	Title  string   `json:"title"`
 	Metric string   `json:"metric"`
 	Unit   string   `json:"unit"`
@@ -16,18 +21,22 @@ type Comparison struct {
 	Notes []string `json:"notes"`
 }
 
-// Explanation says which counters a difference comes from.
+// Explanation says which counters the difference of two entries of a table
+// comes from: side A is the faster one.
 type Explanation struct {
 	Table            string            `json:"table"`
 	A                string            `json:"a"`
 	B                string            `json:"b"`
 	Workload         string            `json:"workload"`
-	NsA              *float64          `json:"ns_a"` // processor time of an operation
+	NsA              *float64          `json:"ns_a"` // busy time of an operation
 	NsB              *float64          `json:"ns_b"`
-	Terms            []ExplanationTerm `json:"terms"`
+	Terms            []ExplanationTerm `json:"terms"` // those that weigh most first; they may overlap
 	UnexplainedNs    *float64          `json:"unexplained_ns"`
-	UnexplainedShare *float64          `json:"unexplained_share"`
+	UnexplainedShare *float64          `json:"unexplained_share"` // of the gap
 	Text             string            `json:"text"`
+	// Unknown are causes that could not be weighed, with why.
+	Unknown []string `json:"unknown"`
+	Notes   []string `json:"notes"`
 }
 
 // ExplanationTerm is one counter's part of a difference.
@@ -37,7 +46,7 @@ type ExplanationTerm struct {
 	PerOpA  *float64 `json:"per_op_a"`
 	PerOpB  *float64 `json:"per_op_b"`
 	UnitNs  *float64 `json:"unit_ns"`
-	Ns      *float64 `json:"ns"`
+	Ns      *float64 `json:"ns"` // of the gap, signed
 	Share   *float64 `json:"share"`
 	Source  string   `json:"source"` // calibrated, measured
 }
@@ -95,10 +104,11 @@ type Fact struct {
 	Differs bool `json:"differs"`
 }
 
-// SettingsOf is what the labels of one engine, or engines that share settings'
-// names, were set to.
+// SettingsOf is what all labels of one engine were set to or, with the title
+// sharedSettings, what all engines were set to by the names that several have.
 type SettingsOf struct {
 	Run     string    `json:"run"`
+	Title   string    `json:"title"`  // the engine's name
 	Labels  []string  `json:"labels"` // columns
 	Colors  []int     `json:"colors"`
 	Options []Setting `json:"options"` // rows

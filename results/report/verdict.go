@@ -1,0 +1,317 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/results/compare"
+)
+
+// verdict puts into words what the tables came to, most important first.
+func (b *builder) verdict() error {
+	v := &b.m.Verdict
+	var all tally
+	for _, s := range b.src {
+		for _, groups := range s.scopes() {
+			var t tally
+			for _, g := range groups {
+				t.add(g)
+				all.add(g)
+				o := outcomeOf(g)
+				g.Verdict = o.sentence()
+			}
+			if text := t.sentence(); text != "" {
+				v.Sentences = append(v.Sentences, b.scopeName(s, groups)+text)
+			}
+		}
+	}
+	switch {
+	case len(b.src) > 1:
+		v.Headline = b.changeHeadline(&all)
+	case len(b.m.Studies) > 0:
+		v.Headline = b.m.Studies[0].Title + ": " + lowerFirst(b.m.Studies[0].Text)
+	case len(v.Sentences) == 1:
+		v.Headline, v.Sentences = v.Sentences[0], nil
+	default:
+		v.Headline = all.summary()
+	}
+	v.Caveats = b.caveats()
+	return nil
+}
+
+// An outcome is what one table came to.
+type outcome struct {
+	kind  outcomeKind
+	table string   // its name in a sentence
+	names []string // the winner, or those that are not told apart
+	ratio float64  // of the winner to the next; 0: unknown
+	needs int      // repetitions that a verdict takes
+	text  string   // the rate, of one that is alone
+}
+
+type outcomeKind int
+
+const (
+	nothing   outcomeKind = iota // nobody is ranked
+	alone                        // one is ranked
+	won                          // one is told apart from all others
+	tied                         // the best is not told apart from others
+	undecided                    // too few repetitions to tell anything
+)
+
+// outcomeOf judges a table by the rates.
+func outcomeOf(g *group) outcome {
+	o := outcome{table: g.shortName()}
+	best := g.best()
+	if best == nil {
+		return o
+	}
+	o.names = []string{best.Engine}
+	var next *lot
+	for _, l := range g.ranked[1:] {
+		if l.Rank == nil {
+			continue
+		}
+		if next == nil {
+			next = l
+			o.ratio = advantage(best, l)
+		}
+		switch {
+		case l.VsBest == nil || l.VsBest.Verdict == string(compare.Undecidable) || l.VsBest.Verdict == string(compare.NoFigure):
+			o.kind = undecided
+			if l.VsBest != nil {
+				o.needs = max(o.needs, l.VsBest.Needs)
+			}
+		case !l.VsBest.Told:
+			o.names = append(o.names, l.Engine)
+		}
+	}
+	switch {
+	case next == nil:
+		o.kind, o.text = alone, best.Text
+	case o.kind == undecided:
+		o.names = o.names[:1]
+	case len(o.names) > 1:
+		o.kind = tied
+	default:
+		o.kind = won
+	}
+	return o
+}
+
+// advantage is how many times as fast the best is as another: by pairs where
+// there are any, else by the medians.
+func advantage(best, other *lot) float64 {
+	if m := other.VsBest; m != nil && m.Ratio != nil && *m.Ratio > 0 {
+		return 1 / *m.Ratio
+	}
+	if m := other.Rate.Median; m != nil && *m > 0 {
+		return *best.Rate.Median / *m
+	}
+	return 0
+}
+
+// shortName is how sentences call a table: by its workload and, where the run
+// has that with several numbers of threads, or rates, by them, too.
+func (g *group) shortName() string {
+	name := g.Setup.Workload
+	if g.Load {
+		name = strings.Replace(name, "load-", "load of ", 1)
+	}
+	for _, o := range g.src.groups {
+		if o != g && o.Setup.Workload == g.Setup.Workload && o.Setup.Threads != g.Setup.Threads {
+			return name + " with " + count(g.Setup.Threads, "thread")
+		}
+	}
+	return name
+}
+
+func (o *outcome) sentence() string {
+	switch o.kind {
+	case alone:
+		return fmt.Sprintf("%s was measured alone: %s ops/s.", o.names[0], o.text)
+	case won:
+		return fmt.Sprintf("%s is fastest, %s the next.", o.names[0], shortFactor(o.ratio))
+	case tied:
+		return fmt.Sprintf("%s are not told apart.", list(o.names))
+	case undecided:
+		text := fmt.Sprintf("%s has the highest median, %s the next, but the repetitions are too few to tell", o.names[0], shortFactor(o.ratio))
+		if o.needs > 0 {
+			text += fmt.Sprintf("; it takes %d", o.needs)
+		}
+		return text + "."
+	}
+	return "Nothing is ranked here."
+}
+
+// A tally collects the outcomes of several tables.
+type tally struct{ outcomes []outcome }
+
+func (t *tally) add(g *group) {
+	if o := outcomeOf(g); o.kind != nothing {
+		t.outcomes = append(t.outcomes, o)
+	}
+}
+
+// lots are the outcomes of one kind and the same names, those with most first.
+func (t *tally) lots(kind outcomeKind) [][]outcome {
+	var lots [][]outcome
+	for _, o := range t.outcomes {
+		if o.kind != kind {
+			continue
+		}
+		i := slices.IndexFunc(lots, func(l []outcome) bool { return slices.Equal(sorted(l[0].names), sorted(o.names)) })
+		if i < 0 {
+			lots = append(lots, nil)
+			i = len(lots) - 1
+		}
+		lots[i] = append(lots[i], o)
+	}
+	slices.SortStableFunc(lots, func(x, y []outcome) int { return len(y) - len(x) })
+	return lots
+}
+
+func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
+
+// sentence says who won where.
+func (t *tally) sentence() string {
+	var parts []string
+	for _, lot := range t.lots(won) {
+		parts = append(parts, fmt.Sprintf("%s is fastest in %s, %s the next", lot[0].names[0], tablesOf(lot), ratiosOf(lot)))
+	}
+	for _, lot := range t.lots(tied) {
+		parts = append(parts, fmt.Sprintf("in %s %s are not told apart", tablesOf(lot), list(lot[0].names)))
+	}
+	for _, lot := range t.lots(undecided) {
+		parts = append(parts, fmt.Sprintf("in %s the repetitions are too few to tell, %s has the highest median, %s the next",
+			tablesOf(lot), lot[0].names[0], ratiosOf(lot)))
+	}
+	for _, lot := range t.lots(alone) {
+		what := tablesOf(lot)
+		if len(lot) == 1 {
+			what += ", " + lot[0].text + " ops/s"
+		}
+		parts = append(parts, fmt.Sprintf("%s was measured alone in %s", lot[0].names[0], what))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, "; ") + "."
+}
+
+func tablesOf(lot []outcome) string {
+	var names []string
+	for _, o := range lot {
+		if !slices.Contains(names, o.table) {
+			names = append(names, o.table)
+		}
+	}
+	return list(names)
+}
+
+func ratiosOf(lot []outcome) string {
+	var ratios []float64
+	for _, o := range lot {
+		if o.ratio > 0 {
+			ratios = append(ratios, o.ratio)
+		}
+	}
+	return factors(ratios)
+}
+
+// summary counts over tables that no one sentence could join.
+func (t *tally) summary() string {
+	var parts []string
+	for _, lot := range t.lots(won) {
+		parts = append(parts, fmt.Sprintf("%s is fastest in %d, %s the next", lot[0].names[0], len(lot), ratiosOf(lot)))
+	}
+	count := func(kind outcomeKind) int {
+		n := 0
+		for _, lot := range t.lots(kind) {
+			n += len(lot)
+		}
+		return n
+	}
+	if n := count(tied); n > 0 {
+		parts = append(parts, fmt.Sprintf("in %d the best are not told apart", n))
+	}
+	if n := count(undecided); n > 0 {
+		parts = append(parts, fmt.Sprintf("in %d the repetitions are too few to tell", n))
+	}
+	if n := count(alone); n > 0 {
+		parts = append(parts, fmt.Sprintf("in %d an engine was measured alone", n))
+	}
+	if len(parts) == 0 {
+		return "Nothing was measured that could be ranked."
+	}
+	return fmt.Sprintf("Of %d tables: %s.", len(t.outcomes), strings.Join(parts, "; "))
+}
+
+// scopeName leads a sentence where there are several.
+func (b *builder) scopeName(s *source, groups []*group) string {
+	if len(b.src) == 1 && len(s.scopes()) == 1 {
+		return ""
+	}
+	setup := &groups[0].Setup
+	parts := []string{setup.Regime}
+	if setup.CacheRegime != "" {
+		parts = append(parts, setup.CacheRegime)
+	}
+	parts = append(parts, setup.Data(), count(setup.Threads, "thread"))
+	if setup.Rate != nil {
+		parts = append(parts, results.TextCount(setup.Rate)+" ops/s asked for")
+	}
+	name := strings.Join(parts, ", ") + ": "
+	if len(b.src) > 1 {
+		name = nameOf(s.run) + ", " + name
+	}
+	return name
+}
+
+// changeHeadline says what became of the first run in the later ones.
+func (b *builder) changeHeadline(all *tally) string {
+	if len(b.m.Changes) == 0 {
+		return fmt.Sprintf("%s side by side; they are not compared, for they were not asked the same. %s",
+			count(len(b.src), "run"), all.summary())
+	}
+	var better, worse []float64
+	same, open := 0, 0
+	for _, c := range b.m.Changes {
+		for _, m := range c.Pairs {
+			switch {
+			case m.Told && m.Ratio != nil && m.Better:
+				better = append(better, max(*m.Ratio, 1 / *m.Ratio))
+			case m.Told && m.Ratio != nil:
+				worse = append(worse, max(*m.Ratio, 1 / *m.Ratio))
+			case m.Verdict == string(compare.NoDifference):
+				same++
+			default:
+				open++
+			}
+		}
+	}
+	var parts []string
+	if len(better) > 0 {
+		parts = append(parts, fmt.Sprintf("%d better (%s)", len(better), factors(better)))
+	}
+	if len(worse) > 0 {
+		parts = append(parts, fmt.Sprintf("%d worse (%s)", len(worse), factors(worse)))
+	}
+	if same > 0 {
+		parts = append(parts, fmt.Sprintf("%d without a difference that could be detected", same))
+	}
+	if open > 0 {
+		parts = append(parts, fmt.Sprintf("%d that cannot be decided", open))
+	}
+	return fmt.Sprintf("Against %s, of %s: %s.",
+		nameOf(b.src[0].run), count(len(better)+len(worse)+same+open, "figure"), list(parts))
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
