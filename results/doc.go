@@ -20,10 +20,12 @@
 //	table.go      Table: rows as text, Markdown, CSV or JSON, and the legend
 //	detail.go     all that is known of one setup; matrix.go  rates alone
 //	sweep.go      all combinations of a sweep in one table
-//	page.go       text and Markdown; csv.go; human.go  numbers for people
+//	page.go       text and Markdown; document.go  the same for other packages
+//	csv.go; human.go  numbers for people
 //	words.go      the same words and numbers for packages that write beside
 //
-// Subpackages: explain says what a gap between two sides comes from.
+// Subpackages: compare says who is better and whether it can be told, by the
+// estimators of stat; explain says what a gap between two sides comes from.
 //
 // # Files
 //

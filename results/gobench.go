@@ -3,6 +3,7 @@ package results
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -64,6 +65,22 @@ func (b *goBench) lines(m *Manifest, c *Cell) ([]byte, error) {
 	return bytes.Clone(b.buf.Bytes()), nil
 }
 
+// GoBench writes cells in the format of bench.txt. Cells that are not ok are
+// left out.
+func GoBench(w io.Writer, m *Manifest, cells []*Cell) error {
+	b := newGoBench()
+	for _, c := range cells {
+		text, err := b.lines(m, c)
+		if err == nil {
+			_, err = w.Write(text)
+		}
+		if err != nil {
+			return fmt.Errorf("write benchmarks: cell %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
 func benchConfig(m *Manifest) []benchfmt.Config {
 	var config []benchfmt.Config
 	for _, kv := range [][2]string{
@@ -86,6 +103,14 @@ func benchName(m *Manifest, c *Cell) string {
 		c.Load.Threads, c.Workload.Records, strconv.FormatFloat(c.Workload.ValueBytes, 'g', 6, 64))
 	if c.CacheRegime != "" {
 		name += "/cache=" + benchPart(c.CacheRegime)
+	}
+	if c.Load.Rate != nil {
+		name += "/rate=" + plain(*c.Load.Rate)
+	}
+	for _, axis := range sortedKeys(c.Axes) {
+		if axis != "threads" && axis != "rate" {
+			name += "/" + benchPart(axis) + "=" + benchPart(c.Axes[axis])
+		}
 	}
 	if m.Go.GOMAXPROCS > 1 {
 		name += "-" + strconv.Itoa(m.Go.GOMAXPROCS)

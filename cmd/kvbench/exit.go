@@ -66,6 +66,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[missedClaims](err); ok {
 		return exitMissed
 	}
+	if _, ok := errors.AsType[missedFloors](err); ok {
+		return exitMissed
+	}
 	for _, correctable := range []error{
 		errUsage, engine.ErrInvalid, engine.ErrUnsupported, engine.ErrLocked, engine.ErrWrongEngine,
 		engine.ErrNotEngineDir, engine.ErrTooLarge, results.ErrExists,

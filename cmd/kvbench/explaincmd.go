@@ -104,10 +104,3 @@ func (a *app) explain(ctx context.Context, o *explainOptions, args []string) err
 	}
 	return explain.Write(a.out, all, format)
 }
-
-// openResults reads a results directory; that it cannot be read is for the user to
-// correct.
-func openResults(dir string) (*results.Run, error) {
-	run, err := results.Open(dir)
-	return run, usage(err)
-}

@@ -66,6 +66,10 @@ type Group struct {
 	Best []string `json:"best"`
 	// Sentence is the verdict in words.
 	Sentence string `json:"sentence"`
+
+	sides                  []*side // what was compared; within one run the baseline, too
+	bases                  []*side // of two runs: those of the first
+	manifest, baseManifest *results.Manifest
 }
 
 // A Pair is one side against the baseline. All ratios are side : baseline.
