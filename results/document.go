@@ -41,8 +41,5 @@ func (d *Document) Table(columns []Column) {
 // Bytes are what was written so far.
 func (d *Document) Bytes() []byte { return d.p.bytes() }
 
-// SetupOf is what a cell has in common with those that may stand beside it.
-func SetupOf(c *Cell) Setup { return setupOf(c) }
-
 // CompareSetups orders setups as tables of a plan show them.
 func CompareSetups(p *Plan, a, b Setup) int { return compareSetups(p, a, b) }

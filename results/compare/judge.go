@@ -273,7 +273,7 @@ func fit(name string, cells []*results.Cell, includeRed bool) (s *side, note str
 		}
 	}
 	if red > 0 {
-		parts = append(parts, count(red, len(cells), "red", redReason))
+		parts = append(parts, count(red, len(cells), "left out for a red lamp", redReason))
 	}
 	note = join(parts, "; ")
 	if outcomes[results.StatusFailed] > 0 {
