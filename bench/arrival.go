@@ -120,7 +120,7 @@ func parseSteps(name string, data []byte) ([]RateStep, error) {
 		}
 		rate, err := ParseRate(fields[1])
 		if err != nil && fields[1] != "0" {
-			return nil, bad("%v", err)
+			return nil, bad("rate %q: want operations a second, such as 800 or 50k, at most %g", fields[1], MaxRate)
 		}
 		switch n := len(steps); {
 		case n == 0 && at != 0:

@@ -54,9 +54,14 @@ func newSchedule(limits Limits, seed uint64) *schedule {
 	for size < ringMost && float64(size) < expect {
 		size *= 2
 	}
+	s.start(size)
+	return s
+}
+
+// start makes the ring, of a power of two, and fills it.
+func (s *schedule) start(size int) {
 	s.ring = make([]atomic.Int64, size)
 	s.fill(size)
-	return s
 }
 
 // fill draws n more starts at most, as many as the ring has room for.
