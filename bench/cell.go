@@ -83,7 +83,7 @@ func (r *cellRun) conclude(err error) {
 	if r.cell.Status == results.StatusUnsupported || r.cell.Status == results.StatusFailed {
 		r.cell.OpsPerS, r.cell.RowsPerS = nil, nil
 	}
-	r.cell.Quality.Flags = flags(r.cell)
+	judge(r.cell, r.spec)
 }
 
 func (r *cellRun) run(ctx context.Context) error {

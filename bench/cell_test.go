@@ -66,15 +66,35 @@ func TestACellIsFlaggedForWhatSpoilsIt(t *testing.T) {
 	}{
 		{"", results.Cell{Quality: results.Quality{HarnessShare: num(.05), HarnessNs: num(1), RefillShare: num(.05)}}},
 		{"harness yellow", results.Cell{Quality: results.Quality{HarnessShare: num(.051), HarnessNs: num(1)}}},
-		{"harness_bound red", results.Cell{Quality: results.Quality{HarnessShare: num(.21), HarnessNs: num(1)}}},
+		{"harness_bound yellow", results.Cell{Quality: results.Quality{HarnessShare: num(.21), HarnessNs: num(1)}}},
+		{"harness_bound red", results.Cell{Quality: results.Quality{HarnessShare: num(.51), HarnessNs: num(1)}}},
 		{"", results.Cell{Engine: results.EngineInfo{Rail: true}, Quality: results.Quality{HarnessShare: num(1), HarnessNs: num(1), RefillShare: num(1)}}},
 		{"refill yellow", results.Cell{Quality: results.Quality{RefillShare: num(.06)}}},
-		{"errors red", results.Cell{Ops: map[string]*results.OpStats{"READ": {N: 9, Errors: 1}}}},
+		{"short yellow, errors red", results.Cell{Ops: map[string]*results.OpStats{"read": {N: 9, Errors: 1}}}},
+		{"short yellow", results.Cell{Ops: map[string]*results.OpStats{"update": {N: 999}}}},
+		{"", results.Cell{Ops: map[string]*results.OpStats{"update": {N: 1000}}}},
+		{"unverified yellow", results.Cell{Ops: map[string]*results.OpStats{"read": {N: 1000, OK: 1}}}},
+		{"", results.Cell{Ops: map[string]*results.OpStats{"read": {N: 1000, OK: 1}}, Quality: results.Quality{Verified: 1}}},
+		{"", results.Cell{Engine: results.EngineInfo{Rail: true}, Ops: map[string]*results.OpStats{"read": {N: 1000, OK: 1}}}},
+		{"", results.Cell{Ops: map[string]*results.OpStats{"read": {N: 1000, NotFound: 1000}}}},
 		{"debt_start yellow", results.Cell{Debt: results.Debt{Start: engine.Known(6)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
 		{"", results.Cell{Debt: results.Debt{Start: engine.Known(5)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
+		{"", results.Cell{Debt: results.Debt{Start: engine.Known(60), End: engine.Known(60)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
+		{"debt_end yellow", results.Cell{Debt: results.Debt{Start: engine.Known(60), End: engine.Known(81)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
+		{"", results.Cell{Debt: results.Debt{End: engine.Known(81)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
 		{"debt yellow", results.Cell{Debt: results.Debt{TimedOut: true}}},
 		{"steal yellow", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), StealS: num(.11)}}},
 		{"", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), StealS: num(.1)}}},
+		{"other_load yellow", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), OtherS: num(.21)}}},
+		{"", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), OtherS: num(.2)}}},
+		{"", with(measuredFor(1, results.Quality{}), func(c *results.Cell) {
+			c.CPU = results.CPU{UserS: num(.01), SystemS: num(.01), OtherS: num(.05)} // the kernel's own, of an engine that waits
+		})},
+		{"gc yellow", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), GCS: num(.51)}}},
+		{"", results.Cell{CPU: results.CPU{UserS: num(1), SystemS: num(1), GCS: num(.5)}}},
+		{"", steadyCell(results.Steady{OK: true, Windows: 20})},
+		{"not_steady yellow", steadyCell(results.Steady{Windows: 20, Reasons: []string{"it falls"}})},
+		{"short yellow", steadyCell(results.Steady{Windows: 4, Reasons: []string{"too few"}})},
 		{"uneven yellow", measuredFor(2, results.Quality{})},
 		{"", measuredFor(1.05, results.Quality{})},
 		{"refill yellow", measuredFor(2, results.Quality{RefillShare: num(.5)})},
@@ -82,11 +102,48 @@ func TestACellIsFlaggedForWhatSpoilsIt(t *testing.T) {
 		{"", results.Cell{Status: results.StatusPartial}},
 	} {
 		var got []string
-		for _, f := range flags(&c.cell) {
+		judge(&c.cell, &CellSpec{})
+		for _, f := range c.cell.Quality.Flags {
 			got = append(got, f.Name+" "+f.Level)
 		}
 		if strings.Join(got, ", ") != c.want {
 			t.Errorf("flags are %v, want %q", got, c.want)
+		}
+	}
+}
+
+func with(c results.Cell, change func(*results.Cell)) results.Cell {
+	change(&c)
+	return c
+}
+
+// steadyCell is a cell whose measured phase was tested.
+func steadyCell(s results.Steady) results.Cell {
+	return with(measuredFor(1, results.Quality{}), func(c *results.Cell) { c.Phases[1].Steady = &s })
+}
+
+func TestTheLampIsThatOfTheWorstObjection(t *testing.T) {
+	unsteady := results.Steady{Windows: 20, Reasons: []string{"it falls"}}
+	for _, c := range []struct {
+		name string
+		cell results.Cell
+		spec CellSpec
+		want string
+	}{
+		{"nothing to object to", steadyCell(results.Steady{OK: true, Windows: 20}), CellSpec{}, results.LampGreen},
+		{"not steady", steadyCell(unsteady), CellSpec{}, results.LampYellow},
+		{"not steady where it must be", steadyCell(unsteady), CellSpec{RequireSteady: true}, results.LampRed},
+		{"untested where it must be", measuredFor(1, results.Quality{}), CellSpec{RequireSteady: true}, results.LampRed},
+		{"too short where it must be steady", steadyCell(results.Steady{Windows: 2, Reasons: []string{"few"}}), CellSpec{RequireSteady: true}, results.LampRed},
+		{"a load need not be", steadyCell(unsteady), CellSpec{RequireSteady: true, Task: TaskLoad}, results.LampGreen},
+		{"errors", results.Cell{Ops: map[string]*results.OpStats{"read": {N: 9, Errors: 1}}}, CellSpec{}, results.LampRed},
+		{"failed", results.Cell{Status: results.StatusFailed}, CellSpec{RequireSteady: true}, results.LampRed},
+		{"interrupted", results.Cell{Status: results.StatusPartial}, CellSpec{}, results.LampYellow},
+		{"unable", results.Cell{Status: results.StatusUnsupported}, CellSpec{}, ""},
+	} {
+		c.cell.Quality.Lamp = results.LampRed // of before
+		if judge(&c.cell, &c.spec); c.cell.Quality.Lamp != c.want {
+			t.Errorf("%s: the lamp is %q (%v), want %q", c.name, c.cell.Quality.Lamp, c.cell.Quality.Flags, c.want)
 		}
 	}
 }

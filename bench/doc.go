@@ -18,7 +18,8 @@
 //	cell.go        a cell: open, load, warm up, measure, settle, conclude
 //	measure.go     its phases
 //	calibrate_cell.go  the harness's own cost, before every cell
-//	flags.go       objections to a cell
+//	warmup.go      the warm-up, and whether a phase was steady
+//	lamp.go        objections to a cell; flags.go: their bounds
 //	process.go     what the kernel and the runtime say of this process; process_series.go: once an interval
 //	experiment.go  the matrix; order.go, prepare.go: its plan
 //	sweep.go       engines multiplied by the axes of a sweep

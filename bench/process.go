@@ -23,7 +23,7 @@ type processStat struct {
 	readCalls, writeCalls                        engine.Count
 	deviceRead, deviceWrite                      engine.Count
 	peakRSS, anonRSS, heap                       engine.Count
-	user, system, gc, steal                      *float64 // seconds
+	user, system, gc, steal, busy                *float64 // seconds; steal and busy of the machine
 	mallocs, mallocBytes                         uint64
 }
 
@@ -40,7 +40,7 @@ func readProcess(device string) processStat {
 	s.deviceRead, s.deviceWrite = deviceBytes(device)
 	s.readUsage()
 	s.readRuntime()
-	s.steal = machine.Steal()
+	s.steal, s.busy = machine.Steal(), machine.Busy()
 	return s
 }
 
@@ -186,6 +186,9 @@ func (s processStat) since(before processStat, ops uint64) (results.IO, results.
 	cpu := results.CPU{
 		UserS: minus(s.user, before.user), SystemS: minus(s.system, before.system),
 		GCS: minus(s.gc, before.gc), StealS: minus(s.steal, before.steal),
+	}
+	if all := minus(s.busy, before.busy); all != nil && cpu.UserS != nil && cpu.SystemS != nil {
+		cpu.OtherS = results.Num(max(*all-*cpu.UserS-*cpu.SystemS, 0))
 	}
 	mem := results.Mem{PeakRSS: s.peakRSS, AnonRSS: s.anonRSS, HeapBytes: s.heap}
 	if ops > 0 {

@@ -165,7 +165,7 @@ func (s *runState) startFromLoad(ctx context.Context, prepared int, spec *CellSp
 	if load.failed != nil {
 		cell := failedCell(spec, errors.New(load.failed.Error))
 		cell.Status, cell.LastWords, cell.Engine.Caps = load.failed.Status, load.failed.LastWords, load.failed.Engine.Caps
-		cell.Quality.Flags = flags(&cell)
+		judge(&cell, spec)
 		return &cell, nil
 	}
 	if load.loaded.Level == "" {
@@ -273,7 +273,7 @@ func failedCell(spec *CellSpec, err error) results.Cell {
 	if errors.As(err, &death) {
 		cell.LastWords = death.LastWords
 	}
-	cell.Quality.Flags = flags(&cell)
+	judge(&cell, spec)
 	return cell
 }
 

@@ -95,8 +95,8 @@ func describe(run *Run, s *Setup, rows []Row) []string {
 	if s.Rate != nil {
 		how = append(how, humanCount(*s.Rate)+" ops/s asked for, times from the intended start")
 	}
-	if !load && run.Manifest.Plan.WarmupS > 0 {
-		how = append(how, "warm-up "+plain(run.Manifest.Plan.WarmupS)+" s")
+	if plan := &run.Manifest.Plan; !load && max(plan.WarmupS, plan.WarmupMaxS) > 0 {
+		how = append(how, warmupText(&run.Manifest.Plan))
 	}
 	switch {
 	case s.Operations > 0:
@@ -109,6 +109,13 @@ func describe(run *Run, s *Setup, rows []Row) []string {
 	}
 	how = append(how, repsText(rows), seedsText(rows))
 	return []string{strings.Join(what, ", "), strings.Join(how, ", ")}
+}
+
+func warmupText(p *Plan) string {
+	if p.WarmupMaxS > 0 {
+		return "warm-up until steady, " + plain(p.WarmupS) + " to " + plain(p.WarmupMaxS) + " s"
+	}
+	return "warm-up " + plain(p.WarmupS) + " s"
 }
 
 // data says how much there is.

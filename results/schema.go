@@ -293,6 +293,7 @@ type CPU struct {
 	SystemS *float64 `json:"system_s"`
 	GCS     *float64 `json:"gc_s"`
 	StealS  *float64 `json:"steal_s"` // of the whole machine
+	OtherS  *float64 `json:"other_s"` // used by others on the machine, the kernel's own threads included
 }
 
 // Mem is the memory of the cell's process.

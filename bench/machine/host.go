@@ -28,6 +28,11 @@ func LoadAverage() *float64 { return loadAverage() }
 // readings is what a run has lost.
 func Steal() *float64 { return steal() }
 
+// Busy returns the seconds, summed over all processors, that anybody on the
+// machine has computed since boot, or nil: user, system and interrupts,
+// without what is stolen. It may go down a little when a processor is stopped.
+func Busy() *float64 { return busy() }
+
 // hostAt describes the machine whose files are below r. usable is the number
 // of processors this process may run on.
 func hostAt(r root, usable int) results.Host {
@@ -124,17 +129,29 @@ func parseLoad(text string) *float64 {
 //	cpu  user nice system idle iowait irq softirq steal guest guest_nice
 //
 // It counts in USER_HZ, which is 100 on every architecture that Go runs on.
-func parseSteal(text string) *float64 {
+func parseSteal(text string) *float64 { return sumTicks(text, 8) }
+
+// parseBusy adds up all of that line but idle, iowait, steal and the guests,
+// which are in user and nice already.
+func parseBusy(text string) *float64 { return sumTicks(text, 1, 2, 3, 6, 7) }
+
+// sumTicks adds up figures of the first line of /proc/stat, in seconds; nil
+// when one of them is missing.
+func sumTicks(text string, figures ...int) *float64 {
 	line, _, _ := strings.Cut(text, "\n")
 	words := strings.Fields(line)
 	if len(words) < 9 || words[0] != "cpu" {
 		return nil
 	}
-	ticks, err := strconv.ParseUint(words[8], 10, 64)
-	if err != nil {
-		return nil
+	var sum uint64
+	for _, i := range figures {
+		ticks, err := strconv.ParseUint(words[i], 10, 64)
+		if err != nil {
+			return nil
+		}
+		sum += ticks
 	}
-	return new(float64(ticks) / 100)
+	return new(float64(sum) / 100)
 }
 
 // parseFloat returns nil for what is no finite number of at least 0.

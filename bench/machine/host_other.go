@@ -45,3 +45,5 @@ func loadAverage() *float64 {
 }
 
 func steal() *float64 { return nil }
+
+func busy() *float64 { return nil }

@@ -188,6 +188,15 @@ func TestStealIsUnknownToKernelsThatDoNotCountIt(t *testing.T) {
 	}
 }
 
+func TestBusyTimeIsAllButIdleStolenAndGuests(t *testing.T) {
+	for text, want := range map[string]string{
+		"cpu  100 200 400 8000 1600 3200 6400 128 256 512\ncpu0 1": "103",
+		"cpu 1 2 x 4 5 6 7 8 9": "null", "cpu 1 2 3": "null", "": "null",
+	} {
+		wantJSON(t, parseBusy(text), want)
+	}
+}
+
 func TestTheLoadIsUnknownUnlessItIsANumber(t *testing.T) {
 	for text, want := range map[string]string{
 		"1.25 0.9 0.8 1/99 7": "1.25", "0.00 0.00 0.00 1/2 3": "0",

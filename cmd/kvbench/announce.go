@@ -39,7 +39,7 @@ func summary(x *bench.Experiment, plan *bench.Plan) []string {
 		fmt.Sprintf("%d cells: %s", len(plan.Cells), strings.Join(engines, " ")),
 		fmt.Sprintf("  x workload %s x threads %s x %d repetitions, interleaved; regime %s",
 			strings.Join(workloadNames(x), " "), strings.Join(threads, " "), x.Reps, regime),
-		fmt.Sprintf("  %s, after %s of warm-up", measured, humanTime(x.Warmup)),
+		"  " + measured + ", after " + warmupText(x),
 	}
 	seen := make(map[string]bool)
 	for _, w := range x.Workloads {

@@ -15,7 +15,7 @@ const (
 	demoDuration  = 500 * time.Millisecond
 	demoWarmup    = 150 * time.Millisecond
 	demoSettle    = time.Second
-	demoInterval  = 100 * time.Millisecond
+	demoInterval  = 50 * time.Millisecond
 	demoCalibrate = 60 * time.Millisecond
 )
 
@@ -44,11 +44,12 @@ func (o *runOptions) setDemo() {
 	if !o.given("reps") {
 		o.reps = demoReps
 	}
+	o.warmup.auto = o.warmup.auto && o.given("warmup")
 	for name, d := range map[string]struct {
 		of *span
 		to time.Duration
 	}{
-		"duration": {&o.duration, demoDuration}, "warmup": {&o.warmup, demoWarmup},
+		"duration": {&o.duration, demoDuration}, "warmup": {&o.warmup.span, demoWarmup},
 		"settle": {&o.settle, demoSettle}, "interval": {&o.interval, demoInterval},
 		"calibrate": {&o.calibrate, demoCalibrate},
 	} {

@@ -12,6 +12,7 @@
 //	app.go         what all commands share: streams, terminal, command line
 //	run.go         run: the command and its flags
 //	experiment.go  from flags to an experiment
+//	steady.go      warming up until steady, and asking for it
 //	select.go      which workloads; settings.go which engines and settings
 //	values.go      flag types
 //	demo.go        run without arguments

@@ -10,13 +10,14 @@ import (
 	"github.com/kvbench/kvbench/results"
 )
 
-// Exit codes. 5 belongs to commands that compare.
+// Exit codes.
 const (
 	exitOK          = 0
 	exitInternal    = 1
 	exitUsage       = 2 // the command line, a file or a directory needs to be changed
 	exitMissed      = 3 // everything ran, and the figures are not what was wanted
 	exitInvalid     = 4 // the run is not valid as a whole: a cell failed, or it was interrupted; or a directory is damaged
+	exitNotSteady   = 5 // of --require-steady
 	exitInterrupted = 130
 )
 
@@ -27,7 +28,7 @@ const exitHelp = `Exit codes:
   3    a regression, a missed threshold, or an experiment without its shape
   4    invalid run: a cell failed, answered wrongly, or the run was interrupted;
        or a directory is damaged
-  5    not steady
+  5    not steady, with --require-steady
   130  interrupted twice: ended at once`
 
 // errUsage marks errors that the user can correct.
@@ -68,6 +69,9 @@ func exitCode(err error) int {
 	}
 	if _, ok := errors.AsType[missedFloors](err); ok {
 		return exitMissed
+	}
+	if _, ok := errors.AsType[notSteady](err); ok {
+		return exitNotSteady
 	}
 	for _, correctable := range []error{
 		errUsage, engine.ErrInvalid, engine.ErrUnsupported, engine.ErrLocked, engine.ErrWrongEngine,

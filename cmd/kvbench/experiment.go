@@ -48,6 +48,7 @@ func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []str
 	if err := o.limit(x, choices); err != nil {
 		return nil, nil, err
 	}
+	o.steadyOptions.apply(x)
 	if err := o.openOptions.apply(x, choices); err != nil {
 		return nil, nil, err
 	}
@@ -64,8 +65,9 @@ func (o *runOptions) check() error {
 		return usagef("--reps %d: at least 1", o.reps)
 	case o.errors != "stop" && o.errors != "count":
 		return usagef("--errors %q: want stop or count", o.errors)
-	case o.interval < span(10*time.Millisecond):
-		return usagef("--interval %s: at least 10ms", o.interval.String())
+	}
+	if err := o.steadyOptions.check(); err != nil {
+		return err
 	}
 	_, err := o.tableFormat()
 	return err
@@ -94,8 +96,7 @@ func (o *measureOptions) apply(x *bench.Experiment) (err error) {
 		x.Driver = o.driver
 	}
 	x.CountErrors = o.errors == "count"
-	x.Warmup, x.Settle = time.Duration(o.warmup), time.Duration(o.settle)
-	x.Interval, x.Calibrate = time.Duration(o.interval), time.Duration(o.calibrate)
+	x.Settle, x.Calibrate = time.Duration(o.settle), time.Duration(o.calibrate)
 	x.LoadThreads = o.loadThreads
 	return nil
 }

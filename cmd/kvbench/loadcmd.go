@@ -114,7 +114,7 @@ func (a *app) loadExperiment(o *loadOptions, name string) (*bench.Experiment, er
 	}
 	x := &bench.Experiment{
 		Name: "load", Reps: 1, Seed: o.seed, Durability: strings.ToLower(o.durability), Verify: bench.VerifyHeader,
-		Timing: bench.Timing{Auto: true}, Interval: defaultInterval, Command: a.command,
+		Timing: bench.Timing{Auto: true}, Interval: bench.RowInterval(0, 0), Command: a.command,
 	}
 	var notes []string
 	if x.Engines, notes, err = o.engineOptions.choose([]string{name}); err != nil {

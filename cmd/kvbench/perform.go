@@ -242,7 +242,10 @@ func (a *app) present(o *runOptions, dir string, interrupted bool) error {
 		return err
 	}
 	a.conclusion(run, o.demo)
-	return verdict(run, interrupted)
+	if err := verdict(run, interrupted); err != nil || !o.require {
+		return err
+	}
+	return steadiness(run)
 }
 
 // verdict says why a run is not valid as a whole, if it is not.

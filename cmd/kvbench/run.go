@@ -85,15 +85,14 @@ func (o *runOptions) addPlaces(f *pflag.FlagSet) {
 
 // measureOptions say how often, how long and how carefully.
 type measureOptions struct {
+	steadyOptions
 	given func(flag string) bool // whether a flag was
 
 	threads     string
 	reps        int
 	seed        uint64
 	duration    span
-	warmup      span
 	settle      span
-	interval    span
 	calibrate   span
 	loadThreads int
 	timing      string
@@ -108,16 +107,13 @@ const (
 	maxPresetRecords = 200_000
 	defaultReps      = 6
 	defaultDuration  = 2 * time.Second
-	defaultWarmup    = 500 * time.Millisecond
-	defaultInterval  = time.Second
 )
 
 func (o *measureOptions) add(f *pflag.FlagSet) {
-	o.duration, o.warmup = span(defaultDuration), span(defaultWarmup)
-	o.settle, o.interval, o.calibrate = span(10*time.Second), span(defaultInterval), span(300*time.Millisecond)
+	o.duration, o.settle, o.calibrate = span(defaultDuration), span(10*time.Second), span(300*time.Millisecond)
 	f.StringVarP(&o.threads, "threads", "c", "2", "workers: a `NUMBER`, or a list such as 1,8,64")
 	f.VarP(&o.duration, "duration", "d", "of the measured phase; 0: by operations")
-	f.Var(&o.warmup, "warmup", "before the measured phase")
+	o.steadyOptions.add(f)
 	f.IntVar(&o.reps, "reps", defaultReps, "`NUMBER` of repetitions")
 	f.Uint64Var(&o.seed, "seed", 1, "`NUMBER` behind everything random; engines of one workload and repetition share theirs")
 	f.StringVar(&o.durability, "durability", results.RegimeAsync, "`LEVEL` of writes: sync (on disk), async (each engine's level without fsync), os, buffered or none")
@@ -125,7 +121,6 @@ func (o *measureOptions) add(f *pflag.FlagSet) {
 	f.StringVar(&o.verify, "verify", "sample", "what of each read is checked, `HOW`: off, header, sample (and every byte of 1 in 64) or full")
 	f.StringVar(&o.errors, "errors", "stop", "`WHAT` to do after one: stop (it ends the cell) or count (and go on)")
 	f.Var(&o.settle, "settle", "wait at most so long for background work after load and measurement")
-	f.Var(&o.interval, "interval", "length of a row of the time series")
 	f.Var(&o.calibrate, "calibrate", "time to measure the harness itself before every cell")
 	f.IntVar(&o.loadThreads, "load-threads", 0, "`NUMBER` of workers of a load that is not measured (0: as the first of --threads, at most 8)")
 	f.StringVar(&o.driver, "driver", "kvbench", "`WHO` makes the operations: kvbench or go-ycsb")

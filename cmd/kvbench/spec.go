@@ -26,6 +26,7 @@ type resolvedSpec struct {
 	Duration    string `yaml:"duration"`   // 0s: by operations
 	Operations  uint64 `yaml:"operations"` // 0: as the workload says, or by duration
 	Warmup      string `yaml:"warmup"`
+	WarmupMax   string `yaml:"warmup_max"` // until steady; 0s: warmup as it is
 	Settle      string `yaml:"settle"`
 	Interval    string `yaml:"interval"`
 	Calibrate   string `yaml:"calibrate"`
@@ -55,7 +56,7 @@ func specOf(x *bench.Experiment) resolvedSpec {
 	s := resolvedSpec{
 		Schema: specSchema, Name: x.Name, Command: x.Command,
 		Threads: x.Threads, Reps: x.Reps, Seed: x.Seed, Durability: x.Durability, Driver: x.Driver,
-		Duration: x.Duration.String(), Operations: x.Operations, Warmup: x.Warmup.String(), Settle: x.Settle.String(),
+		Duration: x.Duration.String(), Operations: x.Operations, Warmup: x.Warmup.String(), WarmupMax: x.WarmupMax.String(), Settle: x.Settle.String(),
 		Interval: x.Interval.String(), Calibrate: x.Calibrate.String(), LoadThreads: x.LoadThreads,
 		Timing: x.Timing.String(), Verify: string(x.Verify), Errors: "stop",
 	}
