@@ -114,7 +114,9 @@ func TestWhatIsNotTheWorkloadIsFound(t *testing.T) {
 func TestTheFilesOfGoYCSBClaimedAsZipfianAreToldApartInACell(t *testing.T) {
 	base := []string{"recordcount=100000", "operationcount=60000"}
 	f := audited(t, spec(t, "A", append(base, "ycsbcompat=go-ycsb")...), spec(t, "A", base...), 14, 60000, 1)
-	got := flags(&results.Cell{Fidelity: f})
+	c := results.Cell{Fidelity: f}
+	judge(&c, &CellSpec{})
+	got := c.Quality.Flags
 	if len(got) != 1 || got[0].Name != "fidelity" || got[0].Level != "yellow" || !strings.Contains(got[0].Reason, "hot_share") {
 		t.Errorf("%+v", got)
 	}
