@@ -13,6 +13,7 @@
 //	lsmtree.go   an LSM tree of a size, and what is done to it
 //	evidence.go  claims on what was gathered, and the figure
 //	metric.go    the figures that claims are about
+//	cachetrace.go  a cache, and streams of requests for its blocks
 //	text.go      a figure as a table and as bars; bars.go
 //
 // Every other file is one study, named as it is.

@@ -145,6 +145,15 @@ func (e *Evidence) AtMost(text string, bound float64, values ...Value) {
 	e.claim(text, held, "at most "+number(bound), values)
 }
 
+// AtLeast claims a bound on every value.
+func (e *Evidence) AtLeast(text string, bound float64, values ...Value) {
+	held := true
+	for _, v := range values {
+		held = held && v.X >= bound
+	}
+	e.claim(text, held, "at least "+number(bound), values)
+}
+
 // Faster is Ascending for times and rates. Chance has a part in those, so the
 // claim is advice, and at the tiny scale it is not made at all.
 func (e *Evidence) Faster(text string, margin float64, values ...Value) {

@@ -6,5 +6,8 @@ func All() []Study {
 	return []Study{
 		compactionSpace(),
 		monkey(),
+		cachePolicies(),
+		cacheSkew(),
+		ycsbFidelity(),
 	}
 }

@@ -66,6 +66,13 @@ func rewrittenPerByte() Metric {
 	})
 }
 
+// compactedPerByte is what compactions alone wrote.
+func compactedPerByte() Metric {
+	return share("bytes compacted a byte", "B/B", func(c *results.Cell) (a, b engine.Count) {
+		return c.Metrics.Work.CompactWriteBytes, c.IO.UserWrite
+	})
+}
+
 func runsPerOp() Metric {
 	return perOp("sorted runs probed an operation", "runs", func(c *results.Cell) engine.Count { return c.Metrics.Read.RunsProbed })
 }

@@ -129,12 +129,17 @@ func (b *Rig) done(kind string) *results.OpStats {
 // Write sets record i to size bytes, and rests where StepBytes say so.
 func (b *Rig) Write(ctx context.Context, i uint64, size int) error {
 	var key [keyBytes]byte
-	if err := b.Put(Key(key[:0], i), b.fill(i+uint64(b.phases)<<40, size), b.level); err != nil {
+	return b.WriteKey(ctx, Key(key[:0], i), i, size)
+}
+
+// WriteKey is Write of record i under a key of the caller's.
+func (b *Rig) WriteKey(ctx context.Context, key []byte, i uint64, size int) error {
+	if err := b.Put(key, b.fill(i+uint64(b.phases)<<40, size), b.level); err != nil {
 		return fmt.Errorf("%s: put: %w", b.Label, err)
 	}
 	b.live[i] = size
 	b.done("put")
-	return b.wrote(ctx, uint64(keyBytes+size))
+	return b.wrote(ctx, uint64(len(key)+size))
 }
 
 // Remove deletes record i.
