@@ -9,6 +9,7 @@
 //	lab.go       Run; Lab: where a study gathers evidence
 //	matrix.go    cells in processes of their own, from engines and workloads
 //	rig.go       an engine in this process, worked on step by step
+//	sums.go      measurements of one workload added up
 //	unsynced.go  the file system of a rig
 //	lsmtree.go   an LSM tree of a size, and what is done to it
 //	evidence.go  claims on what was gathered, and the figure

@@ -1,11 +1,15 @@
 package experiments
 
 // All lists the studies in the order in which a student may want to read them:
-// what any engine must give up, LSM trees, values, logs, pages.
+// what any engine must give up, LSM trees, values, logs, pages, caches.
 func All() []Study {
 	return []Study{
 		compactionSpace(),
+		dostoevsky(),
 		monkey(),
+		filters(),
+		wisckey(),
+
 		cachePolicies(),
 		cacheSkew(),
 		ycsbFidelity(),

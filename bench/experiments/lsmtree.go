@@ -20,7 +20,7 @@ type treeSize struct {
 
 func sizeOfTree(s Scale) treeSize {
 	return pick(s,
-		treeSize{records: 16_000, value: 100, step: 64 << 10, overwrites: 32_000, gets: 4000},
+		treeSize{records: 12_000, value: 100, step: 48 << 10, overwrites: 18_000, gets: 4000},
 		treeSize{records: 400_000, value: 100, step: 1 << 20, overwrites: 800_000, gets: 50_000},
 		treeSize{records: 4_000_000, value: 100, step: 8 << 20, overwrites: 8_000_000, gets: 200_000},
 	)
@@ -34,7 +34,8 @@ func (z treeSize) settings(others map[string]string) map[string]string {
 		"memory_bytes":   strconv.Itoa(16 * z.step),
 		"base_bytes":     strconv.Itoa(4 * z.step),
 		"table_bytes":    strconv.Itoa(2 * z.step),
-		"cache_bytes":    "64m",
+		"cache_bytes":    "0", // what is not read from a file is not seen
+		"prepopulate":    "off",
 		"compactions":    "1", // the order of compactions is then the picker's alone
 	}
 	maps.Copy(all, others)
@@ -54,7 +55,7 @@ func (z treeSize) fill(ctx context.Context, b *Rig) error {
 
 // overwrite writes records drawn evenly.
 func (z treeSize) overwrite(ctx context.Context, b *Rig) error {
-	draw := rand.New(rand.NewPCG(b.lab.Seed, 2))
+	draw := rand.New(rand.NewPCG(b.lab.Seed, 2+uint64(b.phases)<<8))
 	for range z.overwrites {
 		if err := b.Write(ctx, draw.Uint64N(z.records), z.value); err != nil {
 			return err
@@ -65,7 +66,7 @@ func (z treeSize) overwrite(ctx context.Context, b *Rig) error {
 
 // lookups reads records drawn evenly; absent ones are between those there are.
 func (z treeSize) lookups(b *Rig, absent bool) error {
-	draw := rand.New(rand.NewPCG(b.lab.Seed, 3))
+	draw := rand.New(rand.NewPCG(b.lab.Seed, 3+uint64(b.phases)<<8))
 	for range z.gets {
 		i := draw.Uint64N(z.records)
 		if absent {
@@ -84,7 +85,7 @@ func (z treeSize) lookups(b *Rig, absent bool) error {
 
 // scans walks n records from places drawn evenly.
 func (z treeSize) scans(b *Rig, n int) error {
-	draw := rand.New(rand.NewPCG(b.lab.Seed, 4))
+	draw := rand.New(rand.NewPCG(b.lab.Seed, 4+uint64(b.phases)<<8))
 	for range z.gets / 4 {
 		if err := b.Walk(draw.Uint64N(z.records), n); err != nil {
 			return err
@@ -93,27 +94,35 @@ func (z treeSize) scans(b *Rig, n int) error {
 	return nil
 }
 
-// work fills the tree of a side, overwrites it, and reads it: cells fill,
-// overwrite, get, absent and scan.
+// moments is how often a tree is looked at while it is overwritten.
+const moments = 6
+
+// work fills the tree of a side, and then overwrites a part of it and reads,
+// several times: cells fill, overwrite, get, absent and scan.
 func (z treeSize) work(ctx context.Context, l *Lab, s Side) error {
 	b, err := l.Open(s)
 	if err != nil {
 		return err
 	}
 	b.StepBytes = uint64(z.step)
-	for _, part := range []struct {
-		name string
-		do   func() error
-	}{
-		{"fill", func() error { return z.fill(ctx, b) }},
-		{"overwrite", func() error { return z.overwrite(ctx, b) }},
-		{"get", func() error { return z.lookups(b, false) }},
-		{"absent", func() error { return z.lookups(b, true) }},
-		{"scan", func() error { return z.scans(b, 10) }},
-	} {
-		if _, err := b.Measure(ctx, part.name, part.do); err != nil {
-			return err
+	if err := b.Measure(ctx, "fill", func() error { return z.fill(ctx, b) }); err != nil {
+		return err
+	}
+	z.overwrites, z.gets = z.overwrites/moments, z.gets/moments
+	for range moments {
+		for _, part := range []struct {
+			name string
+			do   func() error
+		}{
+			{"overwrite", func() error { return z.overwrite(ctx, b) }},
+			{"get", func() error { return z.lookups(b, false) }},
+			{"absent", func() error { return z.lookups(b, true) }},
+			{"scan", func() error { return z.scans(b, 10) }},
+		} {
+			if err := b.Measure(ctx, part.name, part.do); err != nil {
+				return err
+			}
 		}
 	}
-	return b.Close()
+	return b.Finish()
 }

@@ -39,6 +39,7 @@ type Rig struct {
 	live    map[uint64]int // value bytes of each record
 	value   []byte
 	phases  int
+	cells   sums
 }
 
 // tally counts what was asked of the engine since the last measurement.
@@ -91,6 +92,20 @@ func (b *Rig) Close() error {
 	}
 	b.closed = true
 	return b.Engine.Close()
+}
+
+// Finish closes the engine and records the cells of what was measured.
+func (b *Rig) Finish() error {
+	if err := b.Close(); err != nil {
+		return fmt.Errorf("%s: close: %w", b.Label, err)
+	}
+	for _, c := range b.cells.list {
+		if err := b.lab.o.Results.AddCell(*c); err != nil {
+			return err
+		}
+	}
+	b.cells = sums{}
+	return nil
 }
 
 // Key is the key of record i: 16 bytes whose order is not that of i.
@@ -220,11 +235,14 @@ func (b *Rig) Rest(ctx context.Context) error {
 	return nil
 }
 
-// Measure performs f, then brings the engine to rest, and records both
-// together as a cell of the workload. The cell has counters and no rate.
-func (b *Rig) Measure(ctx context.Context, workload string, f func() error) (*results.Cell, error) {
+// Measure performs f, brings the engine to rest, and counts both for the
+// workload's cell. A workload that is measured several times has one cell:
+// the sum of what was counted, and the means of what was there at the ends,
+// since trees breathe: how many runs they have depends on the moment. The cell
+// has counters and no rate; Finish records it.
+func (b *Rig) Measure(ctx context.Context, workload string, f func() error) error {
 	if err := b.Rest(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	b.written, b.tally = 0, tally{ops: make(map[string]*results.OpStats)}
 	b.phases++
@@ -232,10 +250,10 @@ func (b *Rig) Measure(ctx context.Context, workload string, f func() error) (*re
 	b.Metrics(&before)
 	files := b.counted()
 	if err := f(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.Rest(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	b.Metrics(&after)
 	c := b.cell(workload)
@@ -246,7 +264,8 @@ func (b *Rig) Measure(ctx context.Context, workload string, f func() error) (*re
 		c.IO.ReadChars, c.IO.ReadCalls = engine.Known(moved.ReadBytes), engine.Known(moved.Reads)
 		c.IO.Fsyncs = engine.Known(moved.Syncs)
 	}
-	return c, b.lab.o.Results.AddCell(*c)
+	b.cells.add(c)
+	return nil
 }
 
 func (b *Rig) counted() vfs.Counts {
