@@ -52,7 +52,7 @@ kvbench draws keys as the Java client does, and as go-ycsb when told to:
 					return err
 				}
 				b.StepBytes = uint64(z.step)
-				_, err = b.Measure(ctx, "load", func() error {
+				err = b.Measure(ctx, "load", func() error {
 					for i, key := range keys {
 						if err := b.WriteKey(ctx, key, uint64(i), z.value); err != nil {
 							return err
@@ -63,7 +63,7 @@ kvbench draws keys as the Java client does, and as go-ycsb when told to:
 				if err != nil {
 					return err
 				}
-				if err := b.Close(); err != nil {
+				if err := b.Finish(); err != nil {
 					return err
 				}
 			}
