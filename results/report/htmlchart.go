@@ -30,7 +30,7 @@ type chartSpec struct {
 	Marks []string   `json:"marks,omitempty"`
 	Rows  []stackRow `json:"rows,omitempty"`
 
-	Color  int          `json:"c,omitempty"` // of time
+	Color  int          `json:"c"` // of time
 	T      []float64    `json:"t,omitempty"`
 	Panels []chartPanel `json:"panels,omitempty"`
 	Spans  []chartSpan  `json:"spans,omitempty"`

@@ -90,8 +90,7 @@ func (p *htmlPage) amplification(table string) *figureView {
 			}
 		}
 	}
-	f := figureView{Title: "Bytes written a user byte", Color: -1, Head: append(append([]string{"engine"}, c.Parts...), "burst", "settled")}
-	f.Note = "bars: what the engine counts; ◇ burst and ● settled: what was measured"
+	f := figureView{Title: p.names[table], Label: "Bytes written a user byte, " + p.names[table], Color: -1, Head: append(append([]string{"engine"}, c.Parts...), "burst", "settled")}
 	for _, a := range of {
 		row := stackRow{Name: a.Engine, Values: make([]*float64, len(c.Parts)), Marks: []*float64{a.Burst, a.Settled}}
 		text := []string{a.Engine}
@@ -128,7 +127,7 @@ func (p *htmlPage) sweep(s *Sweep) []*figureView {
 	}
 	if len(s.Lines) > 0 {
 		c, rows := linesChart(s.Lines, chartAxis{Name: s.Axes[0].Name}, chartAxis{Name: s.Metric, Unit: s.Unit}, names)
-		f := figureView{Title: s.Title, Color: -1, Note: s.Metric + ", " + s.Better + " is better", Head: []string{"series", s.Axes[0].Name, s.Metric, "interval", "n", "note"}, Rows: rows}
+		f := figureView{Title: s.Metric, Color: -1, Note: s.Better + " is better", Label: s.Title, Head: []string{"series", s.Axes[0].Name, s.Metric, "interval", "n", "note"}, Rows: rows}
 		out = append(out, p.draw(f, c))
 	}
 	if len(s.Axes) < 2 {

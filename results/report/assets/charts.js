@@ -14,7 +14,7 @@ const charts = (() => {
       engines: list("e", 8), parts: list("s", 6), heat: list("h", 2),
       good: page.colour("--goodbg"), bad: page.colour("--badbg"),
       fg: page.colour("--fg"), dim: page.colour("--dim"), line: page.colour("--line"),
-      rule: page.colour("--rule"), bg: page.colour("--bg"), soft: page.colour("--soft"),
+      font, rule: page.colour("--rule"), bg: page.colour("--bg"), soft: page.colour("--soft"),
     };
     return colours;
   }

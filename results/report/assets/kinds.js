@@ -38,6 +38,8 @@ const kinds = (() => {
   // The grid keeps room for its labels by itself.
   const grid = (more) => Object.assign({ left: 4, right: 18, top: 8, bottom: 30, outerBoundsMode: "same", outerBoundsContain: "axisLabel" }, more);
 
+  const box = (p) => ({ confine: true, backgroundColor: p.bg, borderColor: p.rule, textStyle: { color: p.fg, fontSize: 12 } });
+
   function legend(spec, p) {
     if (!spec.legend) return { show: false };
     return {
@@ -106,8 +108,8 @@ const kinds = (() => {
         },
       }));
       return {
-        legend: Object.assign(legend(spec, p), { icon: "circle" }), series,
-        tooltip: { trigger: "item", confine: true, backgroundColor: p.bg, borderColor: p.rule, textStyle: { color: p.fg, fontSize: 12 } },
+        legend: Object.assign(legend(spec, p), { itemWidth: 10, data: spec.series.map((s) => ({ name: s.name, icon: shape(s.c) })) }), series,
+        tooltip: { trigger: "item", ...box(p) },
         grid: grid({ top: spec.legend ? 28 : 6 }),
         xAxis: axis(spec.x, p, false),
         yAxis: category(spec.groups, p, { inverse: true, splitLine: { show: true, lineStyle: { color: p.line } }, splitArea: { show: false } }),
@@ -149,9 +151,9 @@ const kinds = (() => {
       const name = (v) => (spec.tail ? format.percentile(v) : categories ? v : format.value(Number(v), spec.x.unit));
       return {
         legend: legend(spec, p), xAxis: x, yAxis: axis(spec.y, p, true),
-        grid: grid({ top: (spec.legend ? 26 : 0) + 28, right: 22 }),
+        grid: grid({ top: (spec.legend ? 26 : 0) + 28, right: spec.tail ? 34 : 22 }),
         tooltip: {
-          trigger: spec.tail || spec.loose ? "item" : "axis", confine: true, backgroundColor: p.bg, borderColor: p.rule, textStyle: { color: p.fg, fontSize: 12 },
+          trigger: spec.tail || spec.loose ? "item" : "axis", ...box(p),
           axisPointer: { type: "line", lineStyle: { color: p.rule, width: 1 }, label: { show: false } },
           formatter(items) {
             const list = (Array.isArray(items) ? items : [items]).filter((i) => i.seriesType !== "custom");
@@ -188,32 +190,56 @@ const kinds = (() => {
     },
   };
 
+  // luminance of "rgb(r, g, b)", by the formula of WCAG.
+  function luminance(rgb) {
+    const [r, g, b] = rgb.match(/[\d.]+/g).slice(0, 3).map((v) => {
+      const x = v / 255;
+      return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  }
+
+  // readable picks the ink that stands out more from the ground.
+  function readable(ground, inks) {
+    const l = luminance(ground);
+    const contrast = (ink) => {
+      const k = luminance(ink);
+      return (Math.max(l, k) + 0.05) / (Math.min(l, k) + 0.05);
+    };
+    return inks.reduce((a, b) => (contrast(b) > contrast(a) ? b : a));
+  }
+
   // heat: one engine over two axes.
   const heat = {
-    height: (spec) => 70 + 34 * spec.y.names.length,
+    height: (spec) => 76 + 34 * spec.y.names.length,
     option(spec, p, width) {
       const data = [];
-      spec.cells.forEach((cells, y) => cells.forEach((v, x) => data.push({ v, x, y, text: spec.texts[y][x] })));
+      spec.cells.forEach((cells, y) => cells.forEach((v, x) => data.push({ value: [x, y], v, text: spec.texts[y][x] })));
       const values = data.map((d) => d.v).filter(known);
       const low = Math.min(...values);
       const high = Math.max(...values);
-      const share = (v) => (high > low ? (v - low) / (high - low) : 0.5);
-      const roomy = width / spec.x.names.length > 48;
+      const ground = (v) => (known(v) ? echarts.color.lerp(high > low ? (v - low) / (high - low) : 0.5, p.heat) : p.soft);
+      const roomy = width / spec.x.names.length > 56;
+      const names = (a) => ({ name: a.name, nameTextStyle: { color: p.dim, fontSize: 11 }, axisLabel: { color: p.dim, fontSize: 11, hideOverlap: true } });
       return {
         grid: grid({ top: 24, right: 6 }),
-        xAxis: category(spec.x.names, p, { name: spec.x.name, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: p.dim, fontSize: 11 }, axisLabel: { color: p.dim, fontSize: 11, hideOverlap: true } }),
-        yAxis: category(spec.y.names, p, { name: spec.y.name, nameLocation: "end", nameTextStyle: { color: p.dim, fontSize: 11, align: "left", padding: [0, 0, 0, -6] }, axisLabel: { color: p.dim, fontSize: 11 } }),
-        visualMap: { show: false, min: low, max: high > low ? high : low + 1, dimension: 2, inRange: { color: p.heat } },
-        tooltip: {
-          confine: true, backgroundColor: p.bg, borderColor: p.rule, textStyle: { color: p.fg, fontSize: 12 },
-          formatter: ({ data: d }) => sheet(spec.x.name + " " + spec.x.names[d.d.x] + ", " + spec.y.name + " " + spec.y.names[d.d.y], [row(spec.unit || "value", known(d.d.v) ? format.exact(d.d.v, spec.unit) : format.text(d.d.text))]),
-        },
+        xAxis: category(spec.x.names, p, Object.assign(names(spec.x), { nameLocation: "middle", nameGap: 26 })),
+        yAxis: category(spec.y.names, p, Object.assign(names(spec.y), { nameLocation: "end", nameTextStyle: { color: p.dim, fontSize: 11, align: "left", padding: [0, 0, 0, -6] } })),
+        tooltip: Object.assign(box(p), {
+          formatter: ({ data: d }) => sheet(spec.x.name + " " + spec.x.names[d.value[0]] + (spec.y.name ? ", " + spec.y.name : "") + " " + spec.y.names[d.value[1]],
+            [row(spec.unit || "value", known(d.v) ? format.exact(d.v, spec.unit) : format.text(d.text))]),
+        }),
         series: [{
-          type: "heatmap", itemStyle: { borderColor: p.bg, borderWidth: 2 }, emphasis: { disabled: true },
-          data: data.map((d) => ({
-            value: [d.x, d.y, known(d.v) ? d.v : "-"], d,
-            label: { show: roomy, formatter: () => d.text, fontSize: 11, color: known(d.v) && share(d.v) > 0.5 ? p.bg : p.fg },
-          })),
+          type: "custom", data, encode: { x: 0, y: 1 },
+          renderItem(params, api) {
+            const d = data[params.dataIndex];
+            const [w, h] = api.size([1, 1]);
+            const [x, y] = api.coord(d.value);
+            const fill = ground(d.v);
+            const children = [{ type: "rect", shape: { x: x - w / 2 + 1, y: y - h / 2 + 1, width: w - 2, height: h - 2 }, style: { fill } }];
+            if (roomy) children.push({ type: "text", silent: true, style: { text: d.text, x, y, align: "center", verticalAlign: "middle", font: "11px " + p.font, fill: known(d.v) ? readable(fill, [p.fg, p.bg]) : p.dim } });
+            return { type: "group", children };
+          },
         }],
       };
     },
@@ -229,15 +255,17 @@ const kinds = (() => {
         itemStyle: { borderColor: p.bg, borderWidth: 0.5 }, data: spec.rows.map((r) => r.values[i]),
       }));
       const marks = spec.marks.map((m, i) => ({
-        type: "scatter", name: m, color: p.fg, symbol: i === 0 ? "emptyDiamond" : "circle", symbolSize: i === 0 ? 9 : 7, z: 5 - i,
+        type: "scatter", name: m, color: p.fg, symbol: i === 0 ? "diamond" : "circle", symbolSize: i === 0 ? 9 : 7, z: 5 - i,
         itemStyle: i === 0 ? { color: p.bg, borderColor: p.fg, borderWidth: 1.5 } : {},
         data: spec.rows.map((r) => [r.marks[i] === null ? "-" : r.marks[i], r.name]),
       }));
       return {
-        legend: legend({ legend: true }, p), grid: grid({ top: 28 }), xAxis: axis(spec.x, p, false),
+        legend: Object.assign(legend({ legend: true }, p), {
+          itemWidth: 12, data: [...spec.parts.map((name) => ({ name, icon: "rect" })), ...spec.marks.map((name, i) => (i ? { name } : { name, itemStyle: { color: p.bg, borderColor: p.fg, borderWidth: 1.5 } }))],
+        }), grid: grid({ top: 28 }), xAxis: axis(spec.x, p, false),
         yAxis: category(names, p, { inverse: true }), series: [...parts, ...marks],
         tooltip: {
-          trigger: "axis", axisPointer: { type: "none" }, confine: true, backgroundColor: p.bg, borderColor: p.rule, textStyle: { color: p.fg, fontSize: 12 },
+          trigger: "axis", axisPointer: { type: "none" }, ...box(p),
           formatter(items) {
             const r = spec.rows[items[0].dataIndex];
             return sheet(r.name, [
@@ -257,5 +285,5 @@ const kinds = (() => {
   }
   const of = (spec) => ({ dots, curves, bars, heat, stack, time: timeline })[spec.kind];
 
-  return { height, option, axis, category, grid, colour, known, row, sheet };
+  return { height, option, axis, category, colour, known, row, sheet, box };
 })();

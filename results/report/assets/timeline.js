@@ -40,8 +40,22 @@ const timeline = (() => {
     };
   }
 
+  // binary ends an axis of bytes, and divides it, at round binary sizes.
+  function binary(max) {
+    let step = 1;
+    while (max / step > 3) step = nextStep(step);
+    return { interval: step, max: step * Math.max(1, Math.ceil(max / step)) };
+  }
+
+  // nextStep follows 1 2 5 10 20 50 100 200 500 1024 of each unit.
+  function nextStep(step) {
+    const unit = 1024 ** Math.floor(Math.log(step) / Math.log(1024) + 1e-9);
+    for (const n of [1, 2, 5, 10, 20, 50, 100, 200, 500, 1024]) if (n * unit > step * 1.001) return n * unit;
+    return step * 2;
+  }
+
   function option(spec, p, width) {
-    const left = width < 480 ? 58 : 74;
+    const left = width < 480 ? 76 : 86;
     const grids = [], xs = [], ys = [], series = [], titles = [];
     const from = spec.spans.length ? Math.min(...spec.spans.map((s) => s.from)) : Math.min(...spec.t);
     const to = Math.max(...spec.t, ...spec.spans.map((s) => s.to));
@@ -60,10 +74,12 @@ const timeline = (() => {
     };
     spec.panels.forEach((m, i) => {
       grids.push({ left, right: 12, top, height: panel, outerBoundsMode: "none" });
-      titles.push({ type: "text", left: 0, top: top - 18, silent: true, style: { text: m.name, fill: p.dim, fontSize: 11 } });
+      titles.push({ type: "text", left: 0, top: top - 18, silent: true, style: { text: m.name, fill: p.dim, font: "11px " + p.font } });
       xs.push(time(i));
       const y = kinds.axis({ name: "", unit: m.unit, log: m.log }, p, true);
-      ys.push(Object.assign(y, { gridIndex: i, splitNumber: 2, min: m.log ? undefined : 0 }));
+      Object.assign(y, { gridIndex: i, splitNumber: 2, min: m.log ? undefined : 0 });
+      if (m.unit.startsWith("bytes")) Object.assign(y, binary(Math.max(...m.values.filter(kinds.known))));
+      ys.push(y);
       series.push({
         type: "line", name: m.name, xAxisIndex: i, yAxisIndex: i, color: kinds.colour(p, spec.c), showSymbol: spec.t.length < 3, symbolSize: 5,
         lineStyle: { width: 1.5 }, data: spec.t.map((t, k) => [t, kinds.known(m.values[k]) ? m.values[k] : "-"]), markArea: shade(spec, p, i === 0),
@@ -80,7 +96,7 @@ const timeline = (() => {
     return {
       grid: grids, xAxis: xs, yAxis: ys, series, graphic: titles, axisPointer: { link: [{ xAxisIndex: "all" }] },
       tooltip: {
-        trigger: "axis", confine: true, backgroundColor: p.bg, borderColor: p.rule, textStyle: { color: p.fg, fontSize: 12 },
+        trigger: "axis", ...kinds.box(p),
         formatter(items) {
           const list = (Array.isArray(items) ? items : [items]).filter((i) => i.seriesType === "line");
           if (!list.length) return "";
