@@ -129,6 +129,11 @@ func (p *htmlPage) ChartData() (template.JS, error) {
 	return template.JS(text), err
 }
 
+// HasTimelines reports whether a time series is worth a chart.
+func (p *htmlPage) HasTimelines() bool {
+	return slices.ContainsFunc(p.Series, func(s Series) bool { return len(s.T) >= leastRows })
+}
+
 // HasTimes reports whether anything is said about latency.
 func (p *htmlPage) HasTimes() bool {
 	return len(p.Curves) > 0 || slices.ContainsFunc(p.Tables, func(t Table) bool { return len(p.times(&t)) > 0 })
@@ -142,7 +147,7 @@ func (p *htmlPage) HasLog() bool {
 func (p *htmlPage) funcs() template.FuncMap {
 	return template.FuncMap{
 		// words and numbers
-		"quantity": quantity, "quantities": quantities, "interval": interval, "ratio": ratioText, "date": date,
+		"quantity": quantity, "quantities": quantities, "interval": interval, "ratio": ratioText, "date": date, "seedless": seedless,
 		"count": countText[uint64], "name": func(id string) string { return p.names[id] },
 		"share": shareText, "plural": pluralText, "num": number, "join": strings.Join,
 		// marks

@@ -101,6 +101,7 @@ type figureView struct {
 	Color int    // of the engine that it is about; -1: of several
 	Head  []string
 	Rows  [][]string
+	Foot  []string // lines below
 }
 
 // draw keeps the chart for the end of the page.

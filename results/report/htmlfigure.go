@@ -9,8 +9,15 @@ import (
 	"github.com/kvbench/kvbench/results"
 )
 
-// timeline draws one repetition second by second.
+// leastRows is how many rows a time series has that is worth a chart.
+const leastRows = 3
+
+// timeline draws one repetition second by second; null where it was too short
+// for that.
 func (p *htmlPage) timeline(s *Series) *figureView {
+	if len(s.T) < leastRows {
+		return nil
+	}
 	c := chartSpec{Kind: "time", Color: s.Color, T: s.T, X: chartAxis{Unit: "s"}}
 	f := figureView{Title: s.Engine, Color: s.Color, Note: fmt.Sprintf("repetition %d", s.Rep), Head: []string{"second"}}
 	if s.Why != "" {
@@ -28,13 +35,20 @@ func (p *htmlPage) timeline(s *Series) *figureView {
 		{"resident memory", "bytes", false, s.RSS},
 		{"written to the device", "bytes/s", false, s.WriteBytesS},
 	} {
-		if slices.ContainsFunc(panel.Values, func(x *float64) bool { return x != nil && *x != 0 }) {
+		if worthDrawing(panel.Values) {
 			c.Panels = append(c.Panels, panel)
 			f.Head = append(f.Head, panel.Name)
 		}
 	}
 	for _, span := range s.Phases {
 		c.Spans = append(c.Spans, chartSpan(span))
+	}
+	for _, t := range s.Totals {
+		text := fmt.Sprintf("%s: %s, %s s in all", t.Kind, pluralText(t.Count, "event"), results.TextNumber(&t.Seconds))
+		if t.BytesIn > 0 || t.BytesOut > 0 {
+			text += ", " + results.TextBytes(&t.BytesIn) + " in, " + results.TextBytes(&t.BytesOut) + " out"
+		}
+		f.Foot = append(f.Foot, text)
 	}
 	for _, e := range s.Events {
 		i := slices.IndexFunc(c.Lanes, func(l chartLane) bool { return l.Name == e.Kind })
@@ -58,6 +72,18 @@ func (p *htmlPage) timeline(s *Series) *figureView {
 	return p.draw(f, c)
 }
 
+// worthDrawing: two rows are known, and one is not 0.
+func worthDrawing(values []*float64) bool {
+	known, some := 0, false
+	for _, x := range values {
+		if x != nil {
+			known++
+			some = some || *x != 0
+		}
+	}
+	return some && known > 1
+}
+
 func eventText(e *Event) string {
 	text := e.Detail
 	if e.BytesIn > 0 || e.BytesOut > 0 {
@@ -74,6 +100,9 @@ func prefixed(prefix, text string) string {
 	return prefix + text
 }
 
+// userPart is the part of an amplification that the others are divided by.
+const userPart = "user"
+
 // amplification draws what one table's entries wrote a user byte.
 func (p *htmlPage) amplification(table string) *figureView {
 	c := chartSpec{Kind: "stack", X: chartAxis{Name: "bytes written a user byte", Unit: "x", Min: results.Num(0)}, Marks: []string{"burst", "settled"}}
@@ -85,7 +114,8 @@ func (p *htmlPage) amplification(table string) *figureView {
 		}
 		of = append(of, a)
 		for _, part := range a.Parts {
-			if !slices.Contains(c.Parts, part.Name) {
+			// The user's own bytes are the line at 1, not a part of the sum.
+			if part.Name != userPart && !slices.Contains(c.Parts, part.Name) {
 				c.Parts = append(c.Parts, part.Name)
 			}
 		}

@@ -82,6 +82,13 @@ func pluralText(n int, noun string) string {
 
 func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
+// seedless is a line about a setup without its seeds, which are long: they are
+// in the results, and the command draws them again.
+func seedless(line string) string {
+	line, _, _ = strings.Cut(line, ", seeds ")
+	return line
+}
+
 // lamp says the colour in words, too.
 func lamp(name string) template.HTML {
 	if name == "" {
@@ -196,11 +203,11 @@ type rankRow struct {
 
 func newRankRow(e Entry, p *rankPlot) rankRow { return rankRow{&e, p} }
 
-// seriesOf are the time series of a table.
+// seriesOf are the time series of a table that are worth a chart.
 func (p *htmlPage) seriesOf(table string) []*Series {
 	var out []*Series
 	for i := range p.Series {
-		if p.Series[i].Table == table {
+		if p.Series[i].Table == table && len(p.Series[i].T) >= leastRows {
 			out = append(out, &p.Series[i])
 		}
 	}
@@ -210,6 +217,7 @@ func (p *htmlPage) seriesOf(table string) []*Series {
 // A timesRow is one entry's times of one kind of operation.
 type timesRow struct {
 	Op, Clock string
+	Open      bool // the table has response times, too
 	First     bool // of its kind of operation
 	Span      int  // rows of the kind
 	Entry     *Entry
@@ -238,6 +246,10 @@ func (p *htmlPage) times(t *Table) []timesRow {
 		if begin < len(out) {
 			out[begin].First, out[begin].Span = true, len(out)-begin
 		}
+	}
+	open := slices.ContainsFunc(out, func(r timesRow) bool { return r.Clock == "response" })
+	for i := range out {
+		out[i].Open = open
 	}
 	return out
 }

@@ -1,7 +1,8 @@
 // Draws the figures: each when it comes into view, all before printing. A
 // figure's data stand in the JSON block under its id.
 const charts = (() => {
-  const specs = JSON.parse(document.getElementById("charts").textContent);
+  const none = { series: [], parts: [], marks: [], rows: [], panels: [], spans: [], lanes: [] };
+  const specs = JSON.parse(document.getElementById("charts").textContent).map((spec) => Object.assign({}, none, spec));
   const drawn = new Map(); // element: chart
   const printWidth = { wide: 670, narrow: 320 }; // CSS pixels on A4
 
@@ -11,7 +12,7 @@ const charts = (() => {
     if (colours) return colours;
     const list = (prefix, n) => Array.from({ length: n }, (_, i) => page.colour("--" + prefix + i));
     colours = {
-      engines: list("e", 8), parts: list("s", 6), heat: list("h", 2),
+      engines: list("e", 8), parts: list("s", 8), heat: list("h", 2),
       good: page.colour("--goodbg"), bad: page.colour("--badbg"),
       fg: page.colour("--fg"), dim: page.colour("--dim"), line: page.colour("--line"),
       font, rule: page.colour("--rule"), bg: page.colour("--bg"), soft: page.colour("--soft"),
@@ -21,7 +22,7 @@ const charts = (() => {
 
   const font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif';
 
-  function frame(spec, p) {
+  function frame(p) {
     return {
       animation: false,
       textStyle: { fontFamily: font, color: p.fg },
@@ -34,29 +35,33 @@ const charts = (() => {
   }
 
   function draw(box) {
-    if (drawn.has(box)) return drawn.get(box);
-    const spec = specs[box.dataset.chart];
-    box.style.height = kinds.height(spec, box.clientWidth) + "px";
-    const chart = echarts.init(box, null, { renderer: "svg" });
-    drawn.set(box, chart);
-    paint(box, chart);
-    return chart;
+    if (drawn.has(box)) return;
+    box.style.height = kinds.height(specs[box.dataset.chart], box.clientWidth) + "px";
+    drawn.set(box, echarts.init(box, null, { renderer: "svg" }));
+    paint(box);
   }
 
-  function paint(box, chart, width) {
+  // paint draws anew, in the theme and at the width of the moment. One chart
+  // that fails takes no other with it.
+  function paint(box, width) {
     const spec = specs[box.dataset.chart];
+    const chart = drawn.get(box);
     const w = width || box.clientWidth;
     const h = kinds.height(spec, w);
     box.style.height = h + "px";
-    chart.resize({ width: w, height: h });
-    const p = palette();
-    chart.setOption(Object.assign(frame(spec, p), kinds.option(spec, p, w)), true);
     box.dataset.width = String(w);
+    try {
+      chart.resize({ width: w, height: h });
+      const p = palette();
+      chart.setOption(Object.assign(frame(p), kinds.option(spec, p, w)), true);
+    } catch (e) {
+      dispatchEvent(new ErrorEvent("error", { message: "chart " + box.dataset.chart + ": " + e }));
+    }
   }
 
   function repaint() {
     colours = null;
-    for (const [box, chart] of drawn) paint(box, chart);
+    for (const box of drawn.keys()) paint(box);
   }
 
   const boxes = () => document.querySelectorAll(".chart[data-chart]");
@@ -68,7 +73,7 @@ const charts = (() => {
     for (const box of boxes()) {
       draw(box);
       const wide = box.closest(".charts.wide") || !box.closest(".charts");
-      paint(box, drawn.get(box), wide ? printWidth.wide : printWidth.narrow);
+      paint(box, wide ? printWidth.wide : printWidth.narrow);
     }
   }
 
@@ -89,8 +94,7 @@ const charts = (() => {
     const resized = new ResizeObserver((entries) => {
       if (page.root.dataset.printing !== undefined) return;
       for (const e of entries) {
-        const chart = drawn.get(e.target);
-        if (chart && Number(e.target.dataset.width) !== e.target.clientWidth) paint(e.target, chart);
+        if (drawn.has(e.target) && Number(e.target.dataset.width) !== e.target.clientWidth) paint(e.target);
       }
     });
     for (const box of boxes()) {

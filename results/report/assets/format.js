@@ -75,8 +75,8 @@ const format = (() => {
 
   // percentile writes 1/(1-p) as a percentile: 1000 is 99.9.
   function percentile(tail) {
-    const decimals = Math.max(0, Math.round(Math.log10(tail)) - 2);
-    return (100 * (1 - 1 / tail)).toFixed(tail <= 1 ? 0 : decimals) + "\u202f%";
+    const decimals = Math.max(0, Math.ceil(Math.log10(tail) - 1e-9) - 2);
+    return (100 * (1 - 1 / tail)).toFixed(decimals);
   }
 
   const entities = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };

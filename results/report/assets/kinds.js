@@ -10,6 +10,11 @@ const kinds = (() => {
   const next = (c) => c + Math.floor(c / 8);
   const shape = (c) => shapes[next(c) % shapes.length];
   const dash = (c) => dashes[next(c) % dashes.length];
+  // What bytes are written for, and what an engine does meanwhile, have one
+  // colour each.
+  const works = ["log", "flush", "compaction", "page", "checkpoint", "gc", "meta"];
+  const work = (p, name) => p.parts[(works.indexOf(name) + 1) % p.parts.length];
+
   const known = (x) => x !== null && x !== undefined;
 
   // axis is the common part of an axis with numbers.
@@ -148,7 +153,7 @@ const kinds = (() => {
         x.axisLabel.formatter = (v) => format.percentile(v);
         x.splitLine.show = true;
       }
-      const name = (v) => (spec.tail ? format.percentile(v) : categories ? v : format.value(Number(v), spec.x.unit));
+      const name = (v) => (spec.tail ? "p" + format.percentile(v) : categories ? v : format.value(Number(v), spec.x.unit));
       return {
         legend: legend(spec, p), xAxis: x, yAxis: axis(spec.y, p, true),
         grid: grid({ top: (spec.legend ? 26 : 0) + 28, right: spec.tail ? 34 : 22 }),
@@ -168,7 +173,7 @@ const kinds = (() => {
         },
         series: spec.series.flatMap((s) => [{
           type: spec.scatter ? "scatter" : "line", name: s.name, color: colour(p, s.c), data: s.points.map((q) => q.map((v) => (v === null ? "-" : v))),
-          encode: { x: 0, y: 1 }, symbol: shape(s.c), symbolSize: spec.scatter ? 9 : 6, showSymbol: s.points.length <= 40, connectNulls: false,
+          encode: { x: 0, y: 1 }, symbol: shape(s.c), symbolSize: spec.scatter ? 9 : 6, showSymbol: !spec.tail && s.points.length <= 40, connectNulls: false,
           lineStyle: { width: 1.8, type: dash(s.d === undefined ? s.c : s.d) }, emphasis: { disabled: spec.series.length < 2, focus: "series" }, z: 3,
         }, ...whiskers(s, p, categories)]),
       };
@@ -251,8 +256,9 @@ const kinds = (() => {
     option(spec, p) {
       const names = spec.rows.map((r) => r.name);
       const parts = spec.parts.map((part, i) => ({
-        type: "bar", stack: "bytes", name: part, color: p.parts[i % p.parts.length], barWidth: 12,
+        type: "bar", stack: "bytes", name: part, color: work(p, part), barWidth: 12,
         itemStyle: { borderColor: p.bg, borderWidth: 0.5 }, data: spec.rows.map((r) => r.values[i]),
+        markLine: i ? undefined : { silent: true, symbol: "none", animation: false, label: { show: false }, lineStyle: { color: p.fg, width: 1, type: [2, 3] }, data: [{ xAxis: 1 }] },
       }));
       const marks = spec.marks.map((m, i) => ({
         type: "scatter", name: m, color: p.fg, symbol: i === 0 ? "diamond" : "circle", symbolSize: i === 0 ? 9 : 7, z: 5 - i,
@@ -285,5 +291,5 @@ const kinds = (() => {
   }
   const of = (spec) => ({ dots, curves, bars, heat, stack, time: timeline })[spec.kind];
 
-  return { height, option, axis, category, colour, known, row, sheet, box };
+  return { height, option, axis, category, colour, work, known, row, sheet, box };
 })();

@@ -6,7 +6,7 @@ const timeline = (() => {
   const lane = 15;
 
   const lanesHeight = (spec) => spec.lanes.length * lane;
-  const height = (spec) => spec.panels.length * (panel + gap) + (spec.lanes.length ? lanesHeight(spec) + gap : 0) + 34;
+  const height = (spec) => spec.panels.length * (panel + gap) + (spec.lanes.length ? lanesHeight(spec) - 4 : -8) + 48;
 
   // shade marks what was not measured, and stalls over the full height.
   function shade(spec, p, first) {
@@ -33,7 +33,7 @@ const timeline = (() => {
         const [x1, y] = api.coord([api.value(0), api.value(2)]);
         const x2 = api.coord([api.value(1), api.value(2)])[0];
         const name = spec.lanes[api.value(2)].name;
-        const ink = name === "stall" ? p.bad : p.parts[1 + (api.value(2) % (p.parts.length - 1))];
+        const ink = name === "stall" ? p.bad : kinds.work(p, name);
         const rect = echarts.graphic.clipRectByRect({ x: x1, y: y - 4.5, width: Math.max(x2 - x1, 1.5), height: 9 }, params.coordSys);
         return rect && { type: "rect", shape: rect, style: { fill: ink } };
       },
@@ -81,7 +81,7 @@ const timeline = (() => {
       if (m.unit.startsWith("bytes")) Object.assign(y, binary(Math.max(...m.values.filter(kinds.known))));
       ys.push(y);
       series.push({
-        type: "line", name: m.name, xAxisIndex: i, yAxisIndex: i, color: kinds.colour(p, spec.c), showSymbol: spec.t.length < 3, symbolSize: 5,
+        type: "line", name: m.name, xAxisIndex: i, yAxisIndex: i, color: kinds.colour(p, spec.c), showSymbol: spec.t.length <= 30, symbol: "circle", symbolSize: 4,
         lineStyle: { width: 1.5 }, data: spec.t.map((t, k) => [t, kinds.known(m.values[k]) ? m.values[k] : "-"]), markArea: shade(spec, p, i === 0),
       });
       top += panel + gap;
