@@ -72,6 +72,7 @@ func csvColumns() []csvColumn {
 		{"allocs_per_op", func(r *Row) string { return csvNumber(r.AllocsPerOp) }},
 		{"cpu_ns_per_op", func(r *Row) string { return csvNumber(r.CPUPerOp) }},
 		{"harness_share", func(r *Row) string { return csvNumber(r.HarnessShare) }},
+		{"lamp", func(r *Row) string { return r.Lamp }},
 		{"flags", func(r *Row) string {
 			names := make([]string, len(r.Flags))
 			for i, f := range r.Flags {

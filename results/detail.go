@@ -212,7 +212,7 @@ func detailColumns(p *page, rows []Row, notes *footnotes) []column {
 	})
 	add(blockSpeed, "n", func(r *Row) string { return strconv.Itoa(r.N) })
 	add(blockSpeed, "vs 1st", func(r *Row) string { return orUnknown(r.VsFirst, factor) })
-	columns = append(columns, flagColumn(p, rows, labels, notes)...)
+	columns = append(columns, lampColumn(p, rows, labels, notes)...)
 	add(blockRows, "rows/s", func(r *Row) string { return orUnknown(r.RowsPerS, humanCount) })
 	for i, op := range opsOf(rows) {
 		add(blockLatency+i, shortOp(op)+" p50", func(r *Row) string { return orUnknown(r.Ops[op].P50, humanNs) })
@@ -285,38 +285,53 @@ func rateText(p *page, r *Row, label string, notes *footnotes) string {
 	return unknownText
 }
 
-// flagColumn lists what is wrong with rows that have a rate; it is empty when
-// nothing is.
-func flagColumn(p *page, rows []Row, labels []string, notes *footnotes) []column {
-	c := column{title: "flags", left: true, block: blockFlags}
-	flagged := false
+// lampColumn says how far to trust the rates; it is empty when there is none.
+func lampColumn(p *page, rows []Row, labels []string, notes *footnotes) []column {
+	c := column{title: "lamp", left: true, block: blockFlags}
+	known := false
 	for i := range rows {
-		text := flagText(p, &rows[i], labels[i], notes)
-		flagged = flagged || text != ""
+		text := lampText(p, &rows[i], labels[i], notes)
+		known = known || text != ""
 		c.cells = append(c.cells, text)
 	}
-	if !flagged {
+	if !known {
 		return nil
 	}
 	return []column{c}
 }
 
-func flagText(p *page, r *Row, label string, notes *footnotes) string {
-	words, reasons := objections(p, r, false)
-	if len(words) == 0 {
+// lampText is the lamp, what is gravely wrong, and a footnote with all that is.
+func lampText(p *page, r *Row, label string, notes *footnotes) string {
+	if r.OpsPerS == nil {
 		return ""
 	}
-	return strings.Join(words, ", ") + " " + notes.mark(label+": "+strings.Join(reasons, "; "))
+	var text string
+	switch r.Lamp {
+	case LampRed:
+		text = p.colored(ansiRed, "!!")
+	case LampYellow:
+		text = p.colored(ansiYellow, "!")
+	default:
+		text = p.colored(ansiGreen, "ok")
+	}
+	words, reasons := objections(p, r, false)
+	if len(words) > 0 {
+		text += " " + strings.Join(words, ", ")
+	}
+	if len(reasons) > 0 {
+		text += " " + notes.mark(label+": "+strings.Join(reasons, "; "))
+	}
+	return text
 }
 
-// objections lists what is wrong with a rate, as words and as reasons. A word
-// that ends in ! is grave.
+// objections lists what is wrong with a rate: words for what is grave, and
+// reasons.
 func objections(p *page, r *Row, graveOnly bool) (words, reasons []string) {
 	if r.OpsPerS == nil {
 		return nil, nil
 	}
 	grave := func(word, reason string) {
-		words = append(words, p.colored(ansiRed, word+"!"))
+		words = append(words, p.colored(ansiRed, word))
 		reasons = append(reasons, reason)
 	}
 	if r.Status == StatusPartial {
@@ -330,7 +345,6 @@ func objections(p *page, r *Row, graveOnly bool) (words, reasons []string) {
 		case f.Level == "red":
 			grave(f.Name, f.Name+": "+f.Reason)
 		case !graveOnly:
-			words = append(words, f.Name)
 			reasons = append(reasons, f.Name+": "+f.Reason)
 		}
 	}

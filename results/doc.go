@@ -16,6 +16,7 @@
 //	gobench.go    bench.txt: the format that benchstat reads
 //	jsonschema.go the published JSON Schemas
 //	rows.go       Rows: repetitions summarized, one row an engine and workload
+//	lamp.go       how far a cell can be trusted
 //	group.go      what may stand in one table, and what differs inside
 //	table.go      Table: rows as text, Markdown, CSV or JSON, and the legend
 //	detail.go     all that is known of one setup; matrix.go  rates alone

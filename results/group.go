@@ -72,7 +72,7 @@ type group struct {
 
 // groupCells sorts the cells of a run into rows and those into groups, in the
 // order in which they are shown.
-func groupCells(run *Run) []group {
+func groupCells(run *Run, includeRed bool) []group {
 	bySetup := split(run.Cells, func(c *Cell) any { return setupOf(c) })
 	groups := make([]group, 0, len(bySetup))
 	for _, cells := range bySetup {
@@ -85,7 +85,7 @@ func groupCells(run *Run) []group {
 				g.rows = append(g.rows, r)
 			}
 		}
-		rank(g.rows)
+		rank(g.rows, includeRed)
 		slices.SortStableFunc(g.rails, byRate)
 		groups = append(groups, g)
 	}
@@ -168,8 +168,12 @@ func keyText(v any) string {
 
 // rank sorts rows from the fastest and numbers those that have a rate. A row
 // that failed in any repetition comes after them, without a rank: its rate may
-// be that of wrong answers.
-func rank(rows []Row) {
+// be that of wrong answers. So does one whose lamp is red, unless such rows
+// are included.
+func rank(rows []Row, includeRed bool) {
+	for i := range rows {
+		rows[i].leftOut = rows[i].Lamp == LampRed && !includeRed
+	}
 	slices.SortStableFunc(rows, byRate)
 	for i := range rows {
 		r := &rows[i]
@@ -184,7 +188,9 @@ func rank(rows []Row) {
 	}
 }
 
-func (r *Row) rankable() bool { return r.OpsPerS != nil && r.Outcomes[StatusFailed] == 0 }
+func (r *Row) rankable() bool {
+	return r.OpsPerS != nil && r.Outcomes[StatusFailed] == 0 && !r.leftOut
+}
 
 func byRate(a, b Row) int {
 	if a.rankable() != b.rankable() {

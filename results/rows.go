@@ -3,6 +3,7 @@ package results
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -34,8 +35,8 @@ type Row struct {
 	Outcomes map[Status]int `json:"outcomes"`
 	Seeds    []uint64       `json:"seeds"`
 
-	// Rank is from 1 by median rate, among those that are no rails and failed
-	// in no repetition.
+	// Rank is from 1 by median rate, among those that are no rails, failed in
+	// no repetition and whose lamp is not red.
 	Rank    *int     `json:"rank"`
 	VsFirst *float64 `json:"vs_first"` // ratio of the medians to that of rank 1
 
@@ -58,10 +59,18 @@ type Row struct {
 	CPUPerOp        *float64 `json:"cpu_ns_per_op"` // user and system
 	HarnessShare    *float64 `json:"harness_share"`
 
-	// Flags are the objections to any of the N, the worst of each name.
+	// Flags are the objections to any of the N, the worst of each name, and
+	// those to what they are together.
 	Flags []Flag `json:"flags"`
+	// Lamp is red when half of the N or more are, or one of them answered
+	// wrongly or was not in the cache regime that it stands for; yellow when
+	// there is any objection; else green. It is empty without a figure. No
+	// repetition is left out of the figures for its lamp, since that would
+	// pick among them by their speed.
+	Lamp string `json:"lamp"`
 
-	cells []*Cell // all repetitions
+	cells   []*Cell // all repetitions
+	leftOut bool    // of the ranking, for its lamp
 }
 
 // Times are latencies of one kind of operation, in nanoseconds.
@@ -73,10 +82,16 @@ type Times struct {
 }
 
 // Rows summarizes a run. Rows of one setup are neighbours: ranked ones first,
-// then those without a figure, then the rails.
-func Rows(run *Run) []Row {
+// then those without a figure, then the rails. Rows whose lamp is red have no
+// rank.
+func Rows(run *Run) []Row { return rowsOf(run, false) }
+
+// AllRows is Rows that ranks red rows like the others.
+func AllRows(run *Run) []Row { return rowsOf(run, true) }
+
+func rowsOf(run *Run, includeRed bool) []Row {
 	var rows []Row
-	for _, g := range groupCells(run) {
+	for _, g := range groupCells(run, includeRed) {
 		rows = append(rows, g.rows...)
 		rows = append(rows, g.rails...)
 	}
@@ -172,6 +187,54 @@ func (r *Row) measure() {
 		r.Ops[op] = t
 	}
 	r.Flags = mergeFlags(cells)
+	if spread := variation(rates); len(rates) >= noiseReps && spread > noiseWarn {
+		r.Flags = append(r.Flags, Flag{
+			Name: FlagNoise, Level: LampYellow,
+			Reason: fmt.Sprintf("the rates of the %d repetitions vary by %.0f %%", len(rates), 100*spread),
+		})
+	}
+	r.Lamp = r.lamp(cells)
+}
+
+// Repetitions that vary by more than noiseWarn, as standard deviation over
+// mean, tell differences of that size apart only in dozens. Fewer than
+// noiseReps do not show how much they vary.
+const (
+	noiseReps = 3
+	noiseWarn = 0.10
+)
+
+func variation(xs []float64) float64 {
+	var sum, squares float64
+	for _, x := range xs {
+		sum += x
+	}
+	mean := sum / float64(len(xs))
+	for _, x := range xs {
+		squares += (x - mean) * (x - mean)
+	}
+	if mean == 0 || len(xs) < 2 {
+		return 0
+	}
+	return math.Sqrt(squares/float64(len(xs)-1)) / mean
+}
+
+func (r *Row) lamp(cells []*Cell) string {
+	red, wrong, lamp := 0, false, lampOf(r.Flags)
+	for _, c := range cells {
+		cell := c.LampOf()
+		lamp = worseLamp(lamp, cell)
+		if cell == LampRed {
+			red++
+		}
+		for _, f := range c.Quality.Flags {
+			wrong = wrong || f.Level == LampRed && (f.Name == FlagErrors || f.Name == FlagRegime)
+		}
+	}
+	if lamp == LampRed && 2*red < len(cells) && !wrong {
+		return LampYellow
+	}
+	return lamp
 }
 
 func cpuPerOp(c *Cell) *float64 {

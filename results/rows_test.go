@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -167,13 +169,13 @@ func TestCellsOfDifferentSetupsNeverShareATable(t *testing.T) {
 		other := base
 		other.Engine.Name = "bbolt"
 		change(&other)
-		if n := len(groupCells(runOf(base, other))); n != 2 {
+		if n := len(groupCells(runOf(base, other), false)); n != 2 {
 			t.Errorf("another %s: %d tables, want 2", name, n)
 		}
 	}
 	same := base
 	same.Engine.Name, same.Durability, same.Rep, same.Seed, same.SpecSHA = "bbolt", engine.OS, 2, 99, "else"
-	if n := len(groupCells(runOf(base, same))); n != 1 {
+	if n := len(groupCells(runOf(base, same), false)); n != 1 {
 		t.Errorf("another engine: %d tables, want 1", n)
 	}
 }
@@ -232,7 +234,7 @@ func TestAFlagIsListedOnceAtItsWorst(t *testing.T) {
 	}
 	cells[1].Quality.Flags = append(cells[1].Quality.Flags, Flag{"debt", "red", "1 GiB\nmore"}, Flag{"debt", "yellow", "less"})
 	cells[2].Quality.Flags = append(cells[2].Quality.Flags, Flag{"debt", "yellow", "less"})
-	want := []Flag{{"debt", "red", "1 GiB (2 of 3 repetitions)"}, {"short", "yellow", "always"}}
+	want := []Flag{{"debt", "red", "1 GiB (2 of 3 repetitions)"}, {"short", "yellow", "always"}, {"noise", "yellow", "the rates of the 3 repetitions vary by 50 %"}}
 	if got := Rows(runOf(cells...))[0].Flags; !reflect.DeepEqual(got, want) {
 		t.Errorf("flags %+v, want %+v", got, want)
 	}
@@ -243,7 +245,7 @@ func TestTheOrderOfTablesIsThatOfThePlan(t *testing.T) {
 	run.Manifest.Plan.Workloads = []string{"E", "A"}
 	slices.Reverse(run.Cells)
 	var got []string
-	for _, g := range groupCells(run) {
+	for _, g := range groupCells(run, false) {
 		got = append(got, g.Regime+" "+g.Workload)
 	}
 	if want := []string{"sync A", "async load", "async E", "async A"}; !slices.Equal(got, want) {
@@ -325,4 +327,74 @@ func TestNumbersForPeopleAreNotFarFromTheTruth(t *testing.T) {
 			t.Fatalf("%v is shown as %q", x, text)
 		}
 	})
+}
+
+func TestRedRowsAreRankedOnlyWhenAskedFor(t *testing.T) {
+	red := Flag{Name: "harness_bound", Level: LampRed, Reason: "of an operation"}
+	flagged := func(name string, rate float64, flags ...[]Flag) []Cell {
+		var cells []Cell
+		for i, f := range flags {
+			c := sampleCell(RegimeAsync, "A", name, i+1, rate)
+			c.Quality.Flags, c.Seed = f, uint64(i+1)
+			cells = append(cells, c)
+		}
+		return cells
+	}
+	cells := slices.Concat(
+		flagged("fast", 4000, []Flag{red}, nil),                              // half of them
+		flagged("wrong", 3000, nil, nil, []Flag{{FlagErrors, LampRed, "1"}}), // one is too many
+		flagged("fair", 2000, []Flag{red}, nil, nil),
+		flagged("plain", 1000, nil, nil, nil),
+		flagged("old", 900, []Flag{{"steal", LampYellow, "3 %"}}),
+	)
+	want := func(got []Row, text string) {
+		t.Helper()
+		var parts []string
+		for _, r := range got {
+			place := "-"
+			if r.Rank != nil {
+				place = strconv.Itoa(*r.Rank)
+			}
+			parts = append(parts, place+" "+r.Engine+" "+r.Lamp)
+		}
+		if got := strings.Join(parts, ", "); got != text {
+			t.Errorf("rows: %s\nwant: %s", got, text)
+		}
+	}
+	want(Rows(runOf(cells...)), "1 fair yellow, 2 plain green, 3 old yellow, - fast red, - wrong red")
+	want(AllRows(runOf(cells...)), "1 fast red, 2 wrong red, 3 fair yellow, 4 plain green, 5 old yellow")
+	run := runOf(cells...)
+	left, all := string(render(t, run, TableOptions{})), string(render(t, run, TableOptions{IncludeRed: true}))
+	if !regexp.MustCompile(`(?m)^ +fast .*!! harness_bound \[\d\]`).MatchString(left) || !regexp.MustCompile(`(?m)^ +1 +fast .*!! harness_bound \[\d\]`).MatchString(all) {
+		t.Errorf("left out:\n%s\nincluded:\n%s", left, all)
+	}
+	if !regexp.MustCompile(`(?m)^ +2 +plain .* ok( |$)`).MatchString(left) || !regexp.MustCompile(`(?m)^ +1 +fair .* ! harness_bound \[\d\]`).MatchString(left) {
+		t.Errorf("the lamps of others:\n%s", left)
+	}
+}
+
+func TestALampIsThatOfTheFlagsAndTheStatus(t *testing.T) {
+	yellow, red := []Flag{{"a", LampYellow, ""}}, []Flag{{"a", LampYellow, ""}, {"b", LampRed, ""}}
+	for _, c := range []struct {
+		status Status
+		flags  []Flag
+		lamp   string // as recorded
+		want   string
+	}{
+		{StatusOK, nil, "", LampGreen},
+		{StatusOK, yellow, "", LampYellow},
+		{StatusOK, red, "", LampRed},
+		{StatusOK, yellow, LampGreen, LampYellow},
+		{StatusOK, nil, LampRed, LampRed},
+		{StatusPartial, nil, LampGreen, LampYellow},
+		{StatusPartial, red, "", LampRed},
+		{StatusFailed, nil, "", LampRed},
+		{StatusUnsupported, red, LampRed, ""},
+		{StatusSkipped, nil, "", ""},
+	} {
+		cell := Cell{Status: c.status, Quality: Quality{Flags: c.flags, Lamp: c.lamp}}
+		if got := cell.LampOf(); got != c.want {
+			t.Errorf("%s with %v, recorded as %q: %q, want %q", c.status, c.flags, c.lamp, got, c.want)
+		}
+	}
 }

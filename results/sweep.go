@@ -112,5 +112,5 @@ func sweepColumns(p *page, axes []Axis, rows []Row, notes *footnotes) []column {
 	add(blockCost, "r-amp", func(r *Row) string { return orUnknown(r.ReadAmp, significant) })
 	add(blockCost, "s-amp", func(r *Row) string { return orUnknown(r.SpaceAmp, significant) })
 	add(blockCost, "peak RSS", func(r *Row) string { return orUnknown(r.PeakRSS, humanBytes) })
-	return append(columns, flagColumn(p, rows, labels, notes)...)
+	return append(columns, lampColumn(p, rows, labels, notes)...)
 }

@@ -39,6 +39,8 @@ type TableOptions struct {
 	// Width is that of the terminal: wider tables are broken into several.
 	// 0 is any width. It changes text only.
 	Width int
+	// IncludeRed ranks rows whose lamp is red like the others.
+	IncludeRed bool
 	// NoLegend leaves out how to read the table.
 	NoLegend bool
 }
@@ -51,10 +53,10 @@ func Table(w io.Writer, run *Run, o TableOptions) error {
 	var err error
 	switch o.Format {
 	case FormatJSON:
-		text, err = json.MarshalIndent(append([]Row{}, Rows(run)...), "", "  ")
+		text, err = json.MarshalIndent(append([]Row{}, rowsOf(run, o.IncludeRed)...), "", "  ")
 		text = append(text, '\n')
 	case FormatCSV:
-		text, err = csvTable(Rows(run))
+		text, err = csvTable(rowsOf(run, o.IncludeRed))
 	case FormatText, FormatMarkdown, "":
 		text = document(run, o)
 	default:
@@ -72,7 +74,7 @@ func Table(w io.Writer, run *Run, o TableOptions) error {
 // document is the run for people: tables, footnotes, legend.
 func document(run *Run, o TableOptions) []byte {
 	p := newPage(o)
-	groups := groupCells(run)
+	groups := groupCells(run, o.IncludeRed)
 	switch {
 	case o.Matrix:
 		matrices(p, run, groups)
@@ -115,11 +117,11 @@ func legend(matrix bool) []string {
 		lines = append(lines, "[n]: a grave objection to the figure, or why there is none; slighter ones are in the detailed table.")
 	} else {
 		lines = append(lines,
-			"vs 1st: ratio of the medians. Who failed in any repetition is not ranked. One table is one durability regime, workload and load; do not compare across tables.",
+			"vs 1st: ratio of the medians. Who failed in any repetition, or has a red lamp, is not ranked. One table is one durability regime, workload and load; do not compare across tables.",
 			"p50, p99, p99.9: medians over the repetitions; rmw is read-modify-write, counted as one operation.",
 			"w-amp: bytes sent to the disk per byte that the user wrote; settled: with the background work that followed; r-amp: bytes read from the disk per byte returned; s-amp: bytes on disk per live byte.",
 			"harness: share of the measured time that is the benchmark's own; it is not subtracted.",
-			"flags: objections to a figure, explained below its table; ! marks the grave ones.",
+			"lamp: how far to trust a figure. ok: nothing to object to; !: with the reservations explained below the table; !!: unfit for a ranking, and left out of it unless asked for.",
 		)
 	}
 	return append(lines, "n/a: the engine cannot do this. "+unknownText+": unknown, or does not apply.")

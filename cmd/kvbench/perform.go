@@ -236,7 +236,7 @@ func (a *app) present(o *runOptions, dir string, interrupted bool) error {
 	}
 	width, _ := terminalWidth(a.out)
 	err = results.Table(a.out, run, results.TableOptions{
-		Format: format, Matrix: o.matrix, Color: colors(a.out), Width: width,
+		Format: format, Matrix: o.matrix, Color: colors(a.out), Width: width, IncludeRed: o.includeRed,
 	})
 	if err != nil && !errors.Is(err, fs.ErrClosed) {
 		return err

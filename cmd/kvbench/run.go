@@ -17,13 +17,14 @@ type runOptions struct {
 	openOptions
 	progressOptions
 
-	dir     string
-	keep    bool
-	outDir  string
-	format  string
-	matrix  bool
-	dryRun  bool
-	profile bool
+	dir        string
+	keep       bool
+	outDir     string
+	format     string
+	matrix     bool
+	includeRed bool
+	dryRun     bool
+	profile    bool
 
 	resume     string // results directory to go on with
 	resumeInto string // the same, once its own command line is parsed again
@@ -78,6 +79,7 @@ func (o *runOptions) addPlaces(f *pflag.FlagSet) {
 	f.StringVarP(&o.outDir, "out", "o", "", "results `DIR`, new or empty (default kvbench-results/TIME-NAME)")
 	f.StringVar(&o.format, "format", "table", "`FORMAT` of the table: table, json, csv or markdown")
 	f.BoolVar(&o.matrix, "matrix", false, "print rates alone, engines by workloads")
+	f.BoolVar(&o.includeRed, "include-red", false, "rank engines whose lamp is red (!!) like the others")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the cells, the estimated time and the disk space, and do nothing")
 	o.addResume(f)
 	f.BoolVar(&o.profile, "profile", false, "write CPU and heap profiles of every cell into the results directory")
