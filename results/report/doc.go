@@ -17,6 +17,8 @@
 //	             the charts; explanation.go  the causes
 //	quality.go fidelity.go environment.go settings.go glossary.go
 //	             what is looked up
+//	markdown.go  Markdown: verdict, rankings; mdcharts.go mdfacts.go  the rest;
+//	             mdpage.go  how it is written;  csv.go  CSV
 //	words.go     how sentences are put together; null.go  empty, not null
 //	html.go      HTML: the page; its templates, style and scripts are assets/
 //	htmlchart.go, htmlfigure.go  charts for the page's scripts to draw
