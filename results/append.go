@@ -58,9 +58,9 @@ func (a *appender) add(record []byte) error {
 
 func (a *appender) close() error { return a.file.Close() }
 
-// replaceFile makes path hold data, all at once: a reader and a crash see the
+// ReplaceFile makes path hold data, all at once: a reader and a crash see the
 // former content or the new one.
-func replaceFile(path string, data []byte) (err error) {
+func ReplaceFile(path string, data []byte) (err error) {
 	temp := path + ".tmp"
 	f, err := os.OpenFile(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {

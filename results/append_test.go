@@ -119,8 +119,8 @@ func TestARecordThatWasNotSyncedIsTakenBack(t *testing.T) {
 
 func TestReplacingAFileIsAllOrNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	must(t, replaceFile(path, []byte("one")))
-	must(t, replaceFile(path, []byte("two")))
+	must(t, ReplaceFile(path, []byte("one")))
+	must(t, ReplaceFile(path, []byte("two")))
 	text, err := os.ReadFile(path)
 	must(t, err)
 	if string(text) != "two" {
@@ -129,7 +129,7 @@ func TestReplacingAFileIsAllOrNothing(t *testing.T) {
 	// A directory in the way of the name: the temporary file must not stay.
 	blocked := filepath.Join(t.TempDir(), "blocked")
 	must(t, os.MkdirAll(filepath.Join(blocked, "in"), 0o755))
-	if err := replaceFile(blocked, []byte("x")); err == nil || !strings.Contains(err.Error(), blocked) {
+	if err := ReplaceFile(blocked, []byte("x")); err == nil || !strings.Contains(err.Error(), blocked) {
 		t.Errorf("error %v, want one that names the file", err)
 	}
 	if _, err := os.Stat(blocked + ".tmp"); !errors.Is(err, fs.ErrNotExist) {

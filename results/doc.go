@@ -39,6 +39,7 @@
 //	hist/ID.hlog        HdrHistogram log V2, one line a kind of operation
 //	spec.resolved.yaml  what was asked, with every default filled in
 //	bench.txt           Go benchmark format, a line as each cell ends well
+//	report.html         what it came to, at the end; report.md  the same as text
 //
 // Everything unknown is null; zero is a measurement.
 //

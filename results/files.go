@@ -8,14 +8,16 @@ import (
 
 // Names in a results directory.
 const (
-	ManifestFile = "manifest.json"
-	CellsFile    = "cells.jsonl"
-	SeriesFile   = "series.jsonl.gz"
-	EventsFile   = "events.jsonl"
-	SpecFile     = "spec.resolved.yaml"
-	BenchFile    = "bench.txt"
-	HistDir      = "hist"
-	HistSuffix   = ".hlog"
+	ManifestFile   = "manifest.json"
+	CellsFile      = "cells.jsonl"
+	SeriesFile     = "series.jsonl.gz"
+	EventsFile     = "events.jsonl"
+	SpecFile       = "spec.resolved.yaml"
+	BenchFile      = "bench.txt"
+	ReportFile     = "report.html"
+	ReportMarkdown = "report.md"
+	HistDir        = "hist"
+	HistSuffix     = ".hlog"
 )
 
 // Names in a histogram file besides those of kinds of operations, whose

@@ -93,7 +93,7 @@ func (r *Run) rewrite(series []SeriesRow, events []EventRow, ids map[string]bool
 		name string
 		data []byte
 	}{{SeriesFile, packed}, {EventsFile, eventLines}, {BenchFile, lines}, {CellsFile, cellLines}} {
-		if err := replaceFile(r.path(file.name), file.data); err != nil {
+		if err := ReplaceFile(r.path(file.name), file.data); err != nil {
 			return err
 		}
 	}

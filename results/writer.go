@@ -199,7 +199,7 @@ func (w *Writer) AddHist(cellID string, ops map[string][]Bucket, start, end time
 	if w.closed {
 		return w.errClosed()
 	}
-	if err := replaceFile(histPath(w.dir, cellID), log); err != nil {
+	if err := ReplaceFile(histPath(w.dir, cellID), log); err != nil {
 		return fmt.Errorf("write histograms: %w", err)
 	}
 	return nil
@@ -221,7 +221,7 @@ func (w *Writer) SetSpec(v any) error {
 	if w.closed {
 		return w.errClosed()
 	}
-	if err := replaceFile(filepath.Join(w.dir, SpecFile), text); err != nil {
+	if err := ReplaceFile(filepath.Join(w.dir, SpecFile), text); err != nil {
 		return fmt.Errorf("write spec: %w", err)
 	}
 	m := w.manifest
@@ -249,7 +249,7 @@ func (w *Writer) writeManifest(m Manifest) error {
 	if err != nil {
 		return fmt.Errorf("encode manifest: %w", err)
 	}
-	if err := replaceFile(filepath.Join(w.dir, ManifestFile), append(text, '\n')); err != nil {
+	if err := ReplaceFile(filepath.Join(w.dir, ManifestFile), append(text, '\n')); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	w.manifest = m

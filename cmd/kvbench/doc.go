@@ -27,7 +27,7 @@
 //	directory.go   whose a directory is; tables of it
 //	expcmd.go      built-in experiments; exptext.go  what they print
 //	loadcmd.go, inspectcmd.go, verifycmd.go, enginecmd.go, workloadcmd.go,
-//	calibratecmd.go, comparecmd.go, explaincmd.go, versioncmd.go
+//	calibratecmd.go, comparecmd.go, explaincmd.go, reportcmd.go, versioncmd.go
 //
 // A command is a file: a function that returns its cobra.Command and one that
 // does the work. A new command adds a file and a line in root.go.

@@ -251,6 +251,7 @@ func (r *studyRun) perform(ctx context.Context) (outcome studyOutcome, err error
 	if err != nil {
 		return outcome, err
 	}
+	r.leaveReport(run)
 	outcome = studyOutcome{study: done, run: run, invalid: verdict(run, interrupted)}
 	if done == nil {
 		return outcome, outcome.invalid

@@ -242,6 +242,7 @@ func (a *app) present(o *runOptions, dir string, interrupted bool) error {
 		return err
 	}
 	a.conclusion(run, o.demo)
+	a.leaveReport(run)
 	if err := verdict(run, interrupted); err != nil || !o.require {
 		return err
 	}

@@ -22,6 +22,7 @@ the harness printed beside the figures.
   kvbench run                            a comparison in about a minute
   kvbench run pebble bbolt -w A,C,E      your own
   kvbench compare RESULTS                who is better, and whether it can be told
+  kvbench report RESULTS                 a page to read, mail or keep
   kvbench engine list                    what can be measured
   kvbench workload list                  what can be asked
   kvbench inspect DIR                    what an engine has made of a directory
@@ -40,7 +41,7 @@ the harness printed beside the figures.
 	root.AddCommand(
 		newRunCommand(a), newExpCommand(a), newSweepCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
 		newInspectCommand(a), newVerifyCommand(a), newCalibrateCommand(a), newVersionCommand(a), newCellCommand(a),
-		newExplainCommand(a), newCompareCommand(a),
+		newExplainCommand(a), newCompareCommand(a), newReportCommand(a),
 	)
 	return root
 }

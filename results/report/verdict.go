@@ -32,8 +32,9 @@ func (b *builder) verdict() error {
 		v.Headline = b.changeHeadline(&all)
 	case len(b.m.Studies) > 0:
 		v.Headline = b.m.Studies[0].Title + ": " + lowerFirst(b.m.Studies[0].Text)
-	case len(v.Sentences) == 1:
-		v.Headline, v.Sentences = v.Sentences[0], nil
+	case len(v.Sentences) == 1, all.distinct() && b.oneRegime():
+		// One sentence says it all.
+		v.Headline, v.Sentences = upperFirst(all.sentence()), nil
 	default:
 		v.Headline = all.summary()
 	}
@@ -307,6 +308,36 @@ func (b *builder) changeHeadline(all *tally) string {
 	}
 	return fmt.Sprintf("Against %s, of %s: %s.",
 		nameOf(b.src[0].run), count(len(better)+len(worse)+same+open, "figure"), list(parts))
+}
+
+// distinct: no two tables have the same name.
+func (t *tally) distinct() bool {
+	seen := map[string]bool{}
+	for _, o := range t.outcomes {
+		if seen[o.table] {
+			return false
+		}
+		seen[o.table] = true
+	}
+	return len(seen) > 0
+}
+
+// oneRegime: all tables are of one durability regime and one place of the data.
+func (b *builder) oneRegime() bool {
+	for _, g := range b.groups {
+		first := &b.groups[0].Setup
+		if g.Setup.Regime != first.Regime || g.Setup.CacheRegime != first.CacheRegime {
+			return false
+		}
+	}
+	return true
+}
+
+func upperFirst(s string) string {
+	if strings.HasPrefix(s, "in ") {
+		return "I" + s[1:]
+	}
+	return s // names of engines are as they are
 }
 
 func lowerFirst(s string) string {
