@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -124,6 +125,9 @@ func (a *app) writeForm(f reportForm, m *report.Model) error {
 	if f.path == "-" {
 		_, err := a.out.Write(b.Bytes())
 		return err
+	}
+	if info, err := os.Stat(f.path); err == nil && info.IsDir() {
+		return usagef("%s %s: it is a directory; name a file in it", f.flag, f.path)
 	}
 	if err := results.ReplaceFile(f.path, b.Bytes()); err != nil {
 		return usagef("%s: %w", f.flag, err)

@@ -54,6 +54,7 @@ type builder struct {
 	src    []*source
 	groups []*group // of all runs; those of one key are neighbours
 	colors map[string]int
+	unlike []string // runs that could not be compared, and why
 }
 
 // A source is one run.

@@ -10,7 +10,7 @@ import (
 
 // caveats are what a reader has to know before believing the headline.
 func (b *builder) caveats() []string {
-	var list []string
+	list := slices.Clone(b.unlike)
 	for _, s := range b.src {
 		list = append(list, b.runCaveats(s)...)
 	}

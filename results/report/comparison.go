@@ -173,7 +173,7 @@ func (b *builder) changes() error {
 	for _, s := range b.src[1:] {
 		c, err := compare.Between(first.run, s.run, compare.Options{IncludeRed: b.o.IncludeRed})
 		if err != nil {
-			b.leave("%s is not compared with %s: %v", nameOf(s.run), nameOf(first.run), err)
+			b.unlike = append(b.unlike, fmt.Sprintf("%s is not compared with %s: %v.", nameOf(s.run), nameOf(first.run), err))
 			continue
 		}
 		for i := range c.Groups {

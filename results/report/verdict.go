@@ -45,7 +45,8 @@ func (b *builder) verdict() error {
 // An outcome is what one table came to.
 type outcome struct {
 	kind  outcomeKind
-	table string   // its name in a sentence
+	table string   // its workload
+	at    int      // its threads, where the run has several numbers; else 0
 	names []string // the winner, or those that are not told apart
 	ratio float64  // of the winner to the next; 0: unknown
 	needs int      // repetitions that a verdict takes
@@ -64,7 +65,8 @@ const (
 
 // outcomeOf judges a table by the rates.
 func outcomeOf(g *group) outcome {
-	o := outcome{table: g.shortName()}
+	o := outcome{}
+	o.table, o.at = g.shortName()
 	best := g.best()
 	if best == nil {
 		return o
@@ -115,18 +117,18 @@ func advantage(best, other *lot) float64 {
 }
 
 // shortName is how sentences call a table: by its workload and, where the run
-// has that with several numbers of threads, or rates, by them, too.
-func (g *group) shortName() string {
+// has that with several numbers of threads, by them, too.
+func (g *group) shortName() (workload string, threads int) {
 	name := g.Setup.Workload
 	if g.Load {
 		name = strings.Replace(name, "load-", "load of ", 1)
 	}
 	for _, o := range g.src.groups {
-		if o != g && o.Setup.Workload == g.Setup.Workload && o.Setup.Threads != g.Setup.Threads {
-			return name + " with " + count(g.Setup.Threads, "thread")
+		if o.Setup.Workload == g.Setup.Workload && o.Setup.Threads != g.Setup.Threads {
+			return name, g.Setup.Threads
 		}
 	}
-	return name
+	return name, 0
 }
 
 func (o *outcome) sentence() string {
@@ -185,9 +187,8 @@ func (t *tally) sentence() string {
 	for _, lot := range t.lots(tied) {
 		parts = append(parts, fmt.Sprintf("in %s %s are not told apart", tablesOf(lot), list(lot[0].names)))
 	}
-	for _, lot := range t.lots(undecided) {
-		parts = append(parts, fmt.Sprintf("in %s the repetitions are too few to tell, %s has the highest median, %s the next",
-			tablesOf(lot), lot[0].names[0], ratiosOf(lot)))
+	if text := t.undecided(); text != "" {
+		parts = append(parts, text)
 	}
 	for _, lot := range t.lots(alone) {
 		what := tablesOf(lot)
@@ -202,11 +203,47 @@ func (t *tally) sentence() string {
 	return strings.Join(parts, "; ") + "."
 }
 
+// undecided says where the repetitions are too few, and who leads there.
+func (t *tally) undecided() string {
+	var where []outcome
+	var leads []string
+	for _, lot := range t.lots(undecided) {
+		where = append(where, lot...)
+		leads = append(leads, fmt.Sprintf("%s in %s, %s the next", lot[0].names[0], tablesOf(lot), ratiosOf(lot)))
+	}
+	switch len(leads) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("in %s the repetitions are too few to tell: %s has the highest median, %s the next",
+			tablesOf(where), where[0].names[0], ratiosOf(where))
+	}
+	return fmt.Sprintf("in %s the repetitions are too few to tell (the highest medians: %s)", tablesOf(where), strings.Join(leads, "; "))
+}
+
+// tablesOf lists tables: "A and C", "fill with 1 and 8 threads".
 func tablesOf(lot []outcome) string {
 	var names []string
+	threads := map[string][]int{}
 	for _, o := range lot {
 		if !slices.Contains(names, o.table) {
 			names = append(names, o.table)
+		}
+		if o.at > 0 && !slices.Contains(threads[o.table], o.at) {
+			threads[o.table] = append(threads[o.table], o.at)
+		}
+	}
+	for i, name := range names {
+		var counts []string
+		for _, n := range threads[name] {
+			counts = append(counts, fmt.Sprint(n))
+		}
+		switch len(counts) {
+		case 0:
+		case 1:
+			names[i] += " with " + count(threads[name][0], "thread")
+		default:
+			names[i] += " with " + list(counts) + " threads"
 		}
 	}
 	return list(names)
@@ -314,10 +351,11 @@ func (b *builder) changeHeadline(all *tally) string {
 func (t *tally) distinct() bool {
 	seen := map[string]bool{}
 	for _, o := range t.outcomes {
-		if seen[o.table] {
+		name := fmt.Sprint(o.table, " ", o.at)
+		if seen[name] {
 			return false
 		}
-		seen[o.table] = true
+		seen[name] = true
 	}
 	return len(seen) > 0
 }
