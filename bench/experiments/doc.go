@@ -12,6 +12,7 @@
 //	sums.go      measurements of one workload added up
 //	unsynced.go  the file system of a rig
 //	lsmtree.go   an LSM tree of a size, and what is done to it
+//	corner.go    engines of different families, filled, overwritten and read
 //	evidence.go  claims on what was gathered, and the figure
 //	metric.go    the figures that claims are about
 //	cachetrace.go  a cache, and streams of requests for its blocks

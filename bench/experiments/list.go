@@ -4,6 +4,9 @@ package experiments
 // what any engine must give up, LSM trees, values, logs, pages, caches.
 func All() []Study {
 	return []Study{
+		rum(),
+		writeAmpTriangle(),
+
 		compactionSpace(),
 		dostoevsky(),
 		monkey(),
