@@ -15,6 +15,7 @@
 //	steady.go      warming up until steady, and asking for it
 //	select.go      which workloads; settings.go which engines and settings
 //	values.go      flag types
+//	counters.go    run --counters; thresholds.go  run --threshold
 //	demo.go        run without arguments
 //	sweepcmd.go    sweep: axes and its file; resume.go: going on with a run
 //	perform.go     a plan run from the empty directory to the table
@@ -27,7 +28,8 @@
 //	directory.go   whose a directory is; tables of it
 //	expcmd.go      built-in experiments; exptext.go  what they print
 //	loadcmd.go, inspectcmd.go, verifycmd.go, enginecmd.go, workloadcmd.go,
-//	calibratecmd.go, comparecmd.go, explaincmd.go, reportcmd.go, versioncmd.go
+//	calibratecmd.go, comparecmd.go, explaincmd.go, checkcmd.go, reportcmd.go,
+//	versioncmd.go
 //
 // A command is a file: a function that returns its cobra.Command and one that
 // does the work. A new command adds a file and a line in root.go.

@@ -70,6 +70,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[missedFloors](err); ok {
 		return exitMissed
 	}
+	if _, ok := errors.AsType[missed](err); ok {
+		return exitMissed
+	}
 	if _, ok := errors.AsType[notSteady](err); ok {
 		return exitNotSteady
 	}

@@ -14,6 +14,9 @@ import (
 // experiment turns the flags into an experiment without directories. Notes are
 // warnings that concern the whole run.
 func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []string, err error) {
+	if err := o.counterOptions.apply(); err != nil {
+		return nil, nil, err
+	}
 	if err := o.check(); err != nil {
 		return nil, nil, err
 	}

@@ -32,6 +32,9 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := o.checkThresholds(x, plan); err != nil {
+		return err
+	}
 	if o.dryRun {
 		return a.printPlan(x, plan, o.outDir, notes)
 	}
@@ -243,10 +246,15 @@ func (a *app) present(o *runOptions, dir string, interrupted bool) error {
 	}
 	a.conclusion(run, o.demo)
 	a.leaveReport(run)
-	if err := verdict(run, interrupted); err != nil || !o.require {
+	if err := verdict(run, interrupted); err != nil {
 		return err
 	}
-	return steadiness(run)
+	if o.require {
+		if err := steadiness(run); err != nil {
+			return err
+		}
+	}
+	return a.judge(run, &o.thresholdOptions)
 }
 
 // verdict says why a run is not valid as a whole, if it is not.

@@ -16,6 +16,8 @@ type runOptions struct {
 	measureOptions
 	openOptions
 	progressOptions
+	counterOptions
+	thresholdOptions
 
 	dir        string
 	keep       bool
@@ -69,6 +71,8 @@ func (o *runOptions) add(f *pflag.FlagSet) {
 	o.engineOptions.add(f)
 	o.measureOptions.add(f)
 	o.openOptions.add(f)
+	o.counterOptions.add(f)
+	o.thresholdOptions.add(f)
 	o.addPlaces(f)
 	o.progressOptions.add(f)
 }

@@ -19,7 +19,7 @@ func newSide(cells []*results.Cell) (*side, error) {
 	s := &side{}
 	why := "there are no cells"
 	for _, c := range cells {
-		s.label = label(c)
+		s.label = c.Engine.Title()
 		switch {
 		case c.Status != results.StatusOK:
 			why = fmt.Sprintf("cell %s is %s: %s", c.ID, c.Status, results.FirstLine(c.Error))
@@ -35,13 +35,6 @@ func newSide(cells []*results.Cell) (*side, error) {
 		return nil, fmt.Errorf("%w: %s has nothing to explain: %s", engine.ErrInvalid, s.label, why)
 	}
 	return s, nil
-}
-
-func label(c *results.Cell) string {
-	if c.Engine.Label != "" {
-		return c.Engine.Label
-	}
-	return c.Engine.Name
 }
 
 // median is over the cells that know f; null when none does.
