@@ -17,6 +17,7 @@ import (
 type reportOptions struct {
 	html, markdown, csv, title string
 	red                        bool
+	allow                      []string
 }
 
 func newReportCommand(a *app) *cobra.Command {
@@ -51,6 +52,7 @@ itself.`,
 	f.StringVar(&o.markdown, "md", "", "write Markdown to `FILE`, - for standard output")
 	f.StringVar(&o.csv, "csv", "", "write the figures, one a line, to `FILE`, - for standard output")
 	f.BoolVar(&o.red, "include-red", false, "rank and compare cells whose lamp is red, too")
+	f.StringSliceVar(&o.allow, "allow-diff", nil, "`NAMES` of differences between runs that are accepted, as the report names them; * for all")
 	f.StringVar(&o.title, "title", "", "`TITLE` of the report (default: the names of the runs)")
 	return c
 }
@@ -99,7 +101,7 @@ func (a *app) makeReport(o *reportOptions, args []string) error {
 			return err
 		}
 	}
-	m, err := report.Build(runs, report.Options{Title: o.title, IncludeRed: o.red})
+	m, err := report.Build(runs, report.Options{Title: o.title, IncludeRed: o.red, AllowDiff: words(o.allow)})
 	if err != nil {
 		return usage(err)
 	}

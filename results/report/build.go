@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -60,6 +61,7 @@ type builder struct {
 // A source is one run.
 type source struct {
 	id     string
+	name   string // of its own in the report
 	run    *results.Run
 	groups []*group
 }
@@ -90,7 +92,14 @@ func nameOf(run *results.Run) string { return cmp.Or(run.Manifest.Experiment, ru
 
 // add takes in a run: its tables and entries, without what needs comparisons.
 func (b *builder) add(i int, run *results.Run) error {
-	s := &source{id: fmt.Sprintf("r%d", i+1), run: run}
+	s := &source{id: fmt.Sprintf("r%d", i+1), name: nameOf(run), run: run}
+	taken := func(o *source) bool { return o.name == s.name }
+	if slices.ContainsFunc(b.src, taken) && run.Dir != "" {
+		s.name = filepath.Base(run.Dir) // two copies of one run, or a run that was renamed
+	}
+	if slices.ContainsFunc(b.src, taken) {
+		s.name += " (" + s.id + ")"
+	}
 	b.src = append(b.src, s)
 	rows := results.Rows(run)
 	for len(rows) > 0 {
@@ -153,7 +162,7 @@ func (b *builder) color(label string, r *results.Row) int {
 func (b *builder) describe(s *source) Run {
 	m := &s.run.Manifest
 	r := Run{
-		ID: s.id, Name: nameOf(s.run), Dir: s.run.Dir, Status: m.Status, Started: m.Started, Finished: m.Finished,
+		ID: s.id, Name: s.name, Dir: s.run.Dir, Status: m.Status, Started: m.Started, Finished: m.Finished,
 		Version: versionOf(&m.Program), Command: m.Command, Cells: len(s.run.Cells),
 		Notes: slices.Concat(m.Notes, s.run.Notes),
 	}

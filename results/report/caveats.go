@@ -26,7 +26,7 @@ func (b *builder) runCaveats(s *source) []string {
 	var list []string
 	lead := ""
 	if len(b.src) > 1 {
-		lead = nameOf(s.run) + ": "
+		lead = s.name + ": "
 	}
 	say := func(format string, args ...any) { list = append(list, lead+fmt.Sprintf(format, args...)) }
 	switch s.run.Manifest.Status {

@@ -109,7 +109,7 @@ func (g *group) best() *lot {
 
 func matchOf(p *compare.Pair, baseline string, m compare.Metric) Match {
 	match := Match{
-		Name: p.Name, Baseline: baseline, Metric: m.Name, N: p.N, NBase: p.NBase,
+		Name: p.Name, Baseline: baseline, Metric: m.Name, N: p.N, NBase: p.NBase, Median: p.Median, MedianBase: p.MedianBase,
 		Ratio: p.Ratio, Low: p.Low, High: p.High, P: p.P, PHolm: p.PHolm, MDE: p.MDE,
 		Verdict: string(p.Verdict), Better: p.Better, Needs: p.Needs, Left: p.Left,
 		Told: p.Verdict == compare.Higher || p.Verdict == compare.Lower,
@@ -171,9 +171,9 @@ func (b *builder) matrix(g *group) {
 func (b *builder) changes() error {
 	first := b.src[0]
 	for _, s := range b.src[1:] {
-		c, err := compare.Between(first.run, s.run, compare.Options{IncludeRed: b.o.IncludeRed})
+		c, err := compare.Between(first.run, s.run, compare.Options{IncludeRed: b.o.IncludeRed, AllowDiff: b.o.AllowDiff})
 		if err != nil {
-			b.unlike = append(b.unlike, fmt.Sprintf("%s is not compared with %s: %v.", nameOf(s.run), nameOf(first.run), err))
+			b.unlike = append(b.unlike, fmt.Sprintf("%s is not compared with %s: %v.", s.name, first.name, err))
 			continue
 		}
 		for i := range c.Groups {
@@ -193,7 +193,7 @@ func (b *builder) change(base, changed *source, g *compare.Group, alpha float64)
 		c.Table = t.ID
 	}
 	if g.Left != "" {
-		c.Notes = append(c.Notes, nameOf(base.run)+": "+g.Left)
+		c.Notes = append(c.Notes, base.name+": "+g.Left)
 	}
 	for i := range g.Pairs {
 		m := matchOf(&g.Pairs[i], g.Baseline, g.Metric)

@@ -13,16 +13,21 @@ func (d *mdDoc) changes() {
 		return
 	}
 	d.heading(2, "Before and after")
-	t := mdTable{head: []string{"<what", "<metric", "<run", "ratio to the first", "p (Holm)", "<verdict"}}
+	t := mdTable{head: []string{"<what", "<engine", "<metric", "<run", "before", "after", "ratio", "p (Holm)", "<verdict"}}
 	for _, c := range d.m.Changes {
 		for _, m := range c.Pairs {
 			verdict := m.Verdict
-			if m.Told && m.Better {
+			switch {
+			case m.Told && m.Better:
 				verdict += ", better"
-			} else if m.Told {
+			case m.Told:
 				verdict += ", worse"
+			case m.Needs > 0 || m.MDE != nil:
+				verdict = toldText(&m)
 			}
-			t.add(text(c.Title), text(c.Metric), text(d.runName(c.New)), ratioWith(m.Ratio, m.Low, m.High), pText(m.PHolm), text(verdict))
+			of := textOf(c.Unit)
+			t.add(text(c.Title), text(m.Name), text(c.Metric), text(d.runName(c.New)), of(m.MedianBase), of(m.Median),
+				ratioWith(m.Ratio, m.Low, m.High), pText(m.PHolm), text(verdict))
 		}
 	}
 	t.write(d.mdPage)

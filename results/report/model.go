@@ -16,6 +16,9 @@ type Options struct {
 	// IncludeRed ranks and compares cells whose lamp is red, too. They are
 	// shown in any case.
 	IncludeRed bool
+	// AllowDiff are differences between runs that are no reason not to
+	// compare them, by the names that the caveat has; "*" is all.
+	AllowDiff []string
 }
 
 // A Model is a report: all that is shown, in the order in which it is shown.
@@ -203,19 +206,23 @@ type Open struct {
 
 // Match compares two sides of a table by one metric.
 type Match struct {
-	Name     string   `json:"name"`     // the side compared
-	Baseline string   `json:"baseline"` // with this one
-	Metric   string   `json:"metric"`
-	N        int      `json:"n"`
-	NBase    int      `json:"n_base"`
-	Ratio    *float64 `json:"ratio"` // name : baseline, median of the pairs
-	Low      *float64 `json:"low"`   // of its confidence interval
-	High     *float64 `json:"high"`
-	P        *float64 `json:"p"`      // of the rank test
-	PHolm    *float64 `json:"p_holm"` // corrected for the comparisons made beside
-	MDE      *float64 `json:"mde"`    // the smallest ratio that would have been found with 80 % power
-	Verdict  string   `json:"verdict"`
-	Better   bool     `json:"better"`
+	Name     string `json:"name"`     // the side compared
+	Baseline string `json:"baseline"` // with this one
+	Metric   string `json:"metric"`
+	N        int    `json:"n"`
+	NBase    int    `json:"n_base"`
+	// Median and MedianBase are those of the sides, in the metric's unit.
+	Median     *float64 `json:"median"`
+	MedianBase *float64 `json:"median_base"`
+
+	Ratio   *float64 `json:"ratio"` // name : baseline, median of the pairs
+	Low     *float64 `json:"low"`   // of its confidence interval
+	High    *float64 `json:"high"`
+	P       *float64 `json:"p"`      // of the rank test
+	PHolm   *float64 `json:"p_holm"` // corrected for the comparisons made beside
+	MDE     *float64 `json:"mde"`    // the smallest ratio that would have been found with 80 % power
+	Verdict string   `json:"verdict"`
+	Better  bool     `json:"better"`
 	// Told apart: the verdict is that they differ.
 	Told  bool   `json:"told"`
 	Needs int    `json:"needs,omitempty"` // repetitions with which a verdict can be had

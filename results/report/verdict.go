@@ -207,8 +207,12 @@ func (t *tally) sentence() string {
 func (t *tally) undecided() string {
 	var where []outcome
 	var leads []string
+	for _, o := range t.outcomes {
+		if o.kind == undecided {
+			where = append(where, o)
+		}
+	}
 	for _, lot := range t.lots(undecided) {
-		where = append(where, lot...)
 		leads = append(leads, fmt.Sprintf("%s in %s, %s the next", lot[0].names[0], tablesOf(lot), ratiosOf(lot)))
 	}
 	switch len(leads) {
@@ -303,7 +307,7 @@ func (b *builder) scopeName(s *source, groups []*group) string {
 	}
 	name := strings.Join(parts, ", ") + ": "
 	if len(b.src) > 1 {
-		name = nameOf(s.run) + ", " + name
+		name = s.name + ", " + name
 	}
 	return name
 }
@@ -330,6 +334,10 @@ func (b *builder) changeHeadline(all *tally) string {
 			}
 		}
 	}
+	total := len(better) + len(worse) + same + open
+	if open == total {
+		return fmt.Sprintf("Against %s nothing can be decided: the repetitions are too few, or nothing was measured in both.", b.src[0].name)
+	}
 	var parts []string
 	if len(better) > 0 {
 		parts = append(parts, fmt.Sprintf("%d better (%s)", len(better), factors(better)))
@@ -344,7 +352,7 @@ func (b *builder) changeHeadline(all *tally) string {
 		parts = append(parts, fmt.Sprintf("%d that cannot be decided", open))
 	}
 	return fmt.Sprintf("Against %s, of %s: %s.",
-		nameOf(b.src[0].run), count(len(better)+len(worse)+same+open, "figure"), list(parts))
+		b.src[0].name, count(total, "figure"), list(parts))
 }
 
 // distinct: no two tables have the same name.
