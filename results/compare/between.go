@@ -18,6 +18,11 @@ func Between(base, changed *results.Run, o Options) (*Comparison, error) {
 	if err := o.resolve(); err != nil {
 		return nil, err
 	}
+	return compareBetween(base, changed, o, newJudge(o.Alpha))
+}
+
+// compareBetween is Between with options that are resolved.
+func compareBetween(base, changed *results.Run, o Options, j *judge) (*Comparison, error) {
 	if err := checkAllowed(o.AllowDiff); err != nil {
 		return nil, err
 	}
@@ -37,7 +42,6 @@ func Between(base, changed *results.Run, o Options) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := newJudge(o.Alpha)
 	for _, name := range b.Options.Metrics {
 		m, err := FindMetric(name)
 		if err != nil {

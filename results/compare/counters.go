@@ -10,9 +10,11 @@ import (
 	"github.com/kvbench/kvbench/results"
 )
 
-// kinds of operations that cells count; only to suggest one.
+// kinds are the operations that cells count.
 func kinds() []string {
-	return []string{"read", "update", "insert", "scan", "read-modify-write", "delete", "put"}
+	return []string{
+		"read", "update", "insert", "scan", "read-modify-write", "delete", "read-absent", "reverse-scan", "delete-range", "put",
+	}
 }
 
 // A quantile of the times of one kind of operation.
@@ -36,6 +38,10 @@ func quantiles() []quantile {
 
 // latencyMetric finds "p99" or "response.p99" of a kind of operation.
 func latencyMetric(kind, figure string) (Metric, error) {
+	if !slices.Contains(kinds(), kind) {
+		return Metric{}, fmt.Errorf("%w: metric %q: %q is no kind of operation%s",
+			engine.ErrInvalid, kind+"."+figure, kind, engine.Suggest(kind, kinds()))
+	}
 	name, response := strings.CutPrefix(figure, "response.")
 	about := "from call to return"
 	if response {

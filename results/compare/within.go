@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,11 +18,15 @@ func Within(run *results.Run, o Options) (*Comparison, error) {
 	if err := o.resolve(); err != nil {
 		return nil, err
 	}
+	return compareWithin(run, o, newJudge(o.Alpha))
+}
+
+// compareWithin is Within with options that are resolved.
+func compareWithin(run *results.Run, o Options, j *judge) (*Comparison, error) {
 	w := &within{Comparison: &Comparison{Options: o, Base: nameOf(run), Groups: []Group{}, Notes: []string{}}, run: run}
 	if err := w.choose(); err != nil {
 		return nil, err
 	}
-	j := newJudge(o.Alpha)
 	for _, name := range o.Metrics {
 		m, err := FindMetric(name)
 		if err != nil {
@@ -279,6 +282,3 @@ func (c *Comparison) note(format string, args ...any) {
 		c.Notes = append(c.Notes, text)
 	}
 }
-
-// positive guards a figure that is printed as a ratio.
-func positive(x *float64) bool { return x != nil && *x > 0 && !math.IsInf(*x, 0) }

@@ -125,12 +125,12 @@ func (g *Group) write(d *results.Document, c *Comparison) {
 	d.Line(g.Sentence)
 	d.Blank()
 	level := percent(1 - c.Options.Alpha)
-	name, median := results.Column{Title: c.Options.By, Left: true}, results.Column{Title: g.Metric.Unit, Block: 1}
+	name, median := results.Column{Title: c.Options.By, Left: true}, results.Column{Title: g.Metric.head(), Block: 1}
 	if c.New != "" {
 		name.Title = "engine"
 	}
 	n := results.Column{Title: "n", Block: 1}
-	base := results.Column{Title: "base " + g.Metric.Unit, Block: 1}
+	base := results.Column{Title: "base " + g.Metric.head(), Block: 1}
 	span := results.Column{Title: level + " interval", Block: 1}
 	ratio := results.Column{Title: "ratio", Block: 2}
 	ci := results.Column{Title: level + " interval", Block: 2}
@@ -163,7 +163,7 @@ func (g *Group) write(d *results.Document, c *Comparison) {
 	}
 	columns := []results.Column{name, n, median, span, ratio, ci, p, mde, verdict}
 	if c.New != "" {
-		median.Title = "new " + g.Metric.Unit
+		median.Title = "new " + g.Metric.head()
 		columns = []results.Column{name, n, base, median, ratio, ci, p, mde, verdict}
 	}
 	d.Table(columns)
@@ -222,6 +222,17 @@ func (m Metric) Text(x *float64) string {
 		return results.TextShare(x)
 	}
 	return results.TextNumber(x)
+}
+
+// head is the title of a column of values; Text gives some units itself.
+func (m Metric) head() string {
+	switch unit, perOp := strings.CutSuffix(m.Unit, "/op"); {
+	case perOp:
+		return "per op"
+	case unit == "ops/s", unit == "rows/s", unit == "s":
+		return unit
+	}
+	return "median"
 }
 
 func (m Metric) span(low, high *float64) string {
