@@ -20,6 +20,9 @@ type Experiment struct {
 	Threads   []int     // at least one
 	Rates     []float64 // operations a second of open loops; empty: one closed loop
 	Arrival   Arrival   // of the open loops
+	// FindMax, when not nil, makes every cell the start of a search for the
+	// highest rate that meets it; Rates is then empty and Reps 1.
+	FindMax *Objective
 	// Axes are what a sweep varies, in the order given; recorded, and nothing
 	// else: Engines, Workloads, Threads and Rates have been multiplied by them.
 	Axes []results.Axis
@@ -140,6 +143,9 @@ func (x *Experiment) Plan() (*Plan, error) {
 		}
 	}
 	x.estimate(p)
+	if x.FindMax != nil {
+		p.Estimate *= 1 + usualProbes
+	}
 	return p, nil
 }
 

@@ -19,7 +19,12 @@ func (x *Experiment) rates() []float64 {
 
 // checkOpen refuses open loops that nobody can perform.
 func (x *Experiment) checkOpen() error {
-	if len(x.Rates) == 0 {
+	switch {
+	case x.FindMax != nil && (len(x.Rates) > 0 || x.Reps != 1):
+		return fmt.Errorf("%w: a search for a rate chooses rates and repetitions itself", engine.ErrInvalid)
+	case x.FindMax != nil && x.Arrival.Kind == ArriveFile:
+		return fmt.Errorf("%w: a search for a rate chooses rates itself; %s does, too", engine.ErrInvalid, x.Arrival)
+	case x.FindMax == nil && len(x.Rates) == 0:
 		return nil
 	}
 	for _, rate := range x.Rates {

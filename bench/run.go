@@ -52,6 +52,9 @@ func (r *Runner) Run(ctx context.Context, x *Experiment, p *Plan) (err error) {
 		}
 	}()
 	run := &runState{Runner: r, x: x, plan: p, loads: make([]*loadState, len(p.Prepared)), left: make([]int, len(p.Prepared))}
+	if x.FindMax != nil {
+		return run.search(ctx)
+	}
 	for _, c := range p.Cells {
 		if c.Prepared >= 0 && !r.Done[c.Spec.Cell.ID] {
 			run.left[c.Prepared]++
@@ -89,8 +92,9 @@ type runState struct {
 	*Runner
 	x     *Experiment
 	plan  *Plan
-	loads []*loadState // by index in plan.Prepared; nil: not loaded yet
-	left  []int        // cells that still need the load
+	loads []*loadState  // by index in plan.Prepared; nil: not loaded yet
+	left  []int         // cells that still need the load
+	last  *results.Cell // the last cell that was performed
 }
 
 // loadState is what became of a shared load.
@@ -123,6 +127,7 @@ func (s *runState) cell(ctx context.Context, i int) error {
 	if err == nil {
 		err = s.Results.AddCell(*cell)
 	}
+	s.last = cell
 	if s.Watcher != nil && cell != nil {
 		s.Watcher.End(cell)
 	}

@@ -95,6 +95,13 @@ type Search struct {
 	Rate      *float64 `json:"rate"`      // the highest that met it; null: none did
 	Ceiling   *float64 `json:"ceiling"`   // the lowest that did not; null: none was found
 	Probes    []Probe  `json:"probes"`    // in the order made
+
+	Arrival string `json:"arrival,omitempty"` // of the probes
+	// Closed is the cell of a closed loop that the search began with, and
+	// ClosedPerS its operations a second.
+	Closed     string   `json:"closed,omitempty"`
+	ClosedPerS *float64 `json:"closed_per_s"`
+	Reason     string   `json:"reason,omitempty"` // why there is no rate, if no probe says so
 }
 
 // Probe is one rate tried.

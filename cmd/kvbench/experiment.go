@@ -68,6 +68,10 @@ func (o *runOptions) check() error {
 		return usagef("--reps %d: at least 1", o.reps)
 	case o.errors != "stop" && o.errors != "count":
 		return usagef("--errors %q: want stop or count", o.errors)
+	case o.findMax != "" && o.given("reps"):
+		return usagef("--find-max repeats what it has to; leave --reps out")
+	case o.findMax != "" && o.keep:
+		return usagef("--keep leaves the data of the last cell, and --find-max does not know which that is; leave one out")
 	}
 	if err := o.steadyOptions.check(); err != nil {
 		return err

@@ -14,6 +14,7 @@ type openOptions struct {
 	rate    string
 	target  string // YCSB's name for a rate
 	arrival string
+	findMax string
 }
 
 func (o *openOptions) add(f *pflag.FlagSet) {
@@ -21,6 +22,7 @@ func (o *openOptions) add(f *pflag.FlagSet) {
 	f.StringVar(&o.target, "target", "", "YCSB's name for --rate")
 	f.Lookup("target").Hidden = true
 	f.StringVar(&o.arrival, "arrival", "", "`HOW` an open loop's starts are spread: constant, poisson, sine:PERIOD:AMPLITUDE or file:PATH with lines of \"seconds rate\" (default constant)")
+	f.StringVar(&o.findMax, "find-max", "", "search the highest rate that meets an `OBJECTIVE` on response times, such as p99<2ms or read.p999<5ms, with bounded background work")
 }
 
 // apply fills in the open loops that flags, or else the workloads, ask for.
@@ -51,6 +53,10 @@ func (o *openOptions) apply(x *bench.Experiment, choices []choice) error {
 			x.Rates = []float64{target}
 		}
 	}
+	x.Arrival = arrival
+	if o.findMax != "" {
+		return o.applySearch(x, flag)
+	}
 	switch {
 	case arrival.Kind == bench.ArriveFile && len(x.Rates) > 0:
 		return usagef("--arrival %s says the rates; leave %s (or the property target) out", arrival, flag)
@@ -59,7 +65,18 @@ func (o *openOptions) apply(x *bench.Experiment, choices []choice) error {
 	case o.arrival != "" && len(x.Rates) == 0:
 		return usagef("--arrival %s: of what rate? Add --rate, such as --rate 50k", arrival)
 	}
-	x.Arrival = arrival
+	return nil
+}
+
+// applySearch makes the run a search for a rate.
+func (o *openOptions) applySearch(x *bench.Experiment, flag string) (err error) {
+	if x.FindMax, err = bench.ParseObjective(o.findMax); err != nil {
+		return usagef("--find-max: %w", err)
+	}
+	if len(x.Rates) > 0 {
+		return usagef("--find-max chooses the rates; leave %s (or the property target) out", flag)
+	}
+	x.Reps = 1
 	return nil
 }
 

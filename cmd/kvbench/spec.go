@@ -18,6 +18,7 @@ type resolvedSpec struct {
 	Threads    []int              `yaml:"threads"`
 	Rates      []float64          `yaml:"rates,omitempty"`   // of open loops
 	Arrival    string             `yaml:"arrival,omitempty"` // of open loops
+	FindMax    string             `yaml:"find_max,omitempty"`
 	Reps       int                `yaml:"reps"`
 	Seed       uint64             `yaml:"seed"`
 	Durability string             `yaml:"durability"`
@@ -62,6 +63,9 @@ func specOf(x *bench.Experiment) resolvedSpec {
 	}
 	if len(x.Rates) > 0 {
 		s.Rates, s.Arrival = x.Rates, x.Arrival.String()
+	}
+	if x.FindMax != nil {
+		s.FindMax, s.Arrival = x.FindMax.Text, x.Arrival.String()
 	}
 	if x.CountErrors {
 		s.Errors = "count"
