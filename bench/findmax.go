@@ -23,7 +23,7 @@ type tries struct{ met, not int }
 const (
 	findPrecision = 1.05 // ratio of the ends
 	findMost      = 24   // tries in all
-	findLeast     = 1e-4 // of the first rate: lower ones are not tried
+	findLeast     = 0.01 // of the first rate: lower ones are not tried
 	usualProbes   = 8
 )
 

@@ -96,12 +96,15 @@ func (o *Objective) judge(c *results.Cell) (value *float64, met bool, reason str
 	case known && ok && end > allowed:
 		return value, false, fmt.Sprintf("background work piled up: %d MiB at the end, %d at the start", end>>20, start>>20)
 	case *value >= float64(o.Below) && c.Open.Verdict == results.OpenGeneratorLimited:
-		return value, false, fmt.Sprintf("%s was %s, in part by the harness", o.Metric, time.Duration(*value))
+		return value, false, fmt.Sprintf("%s was %s, in part by the harness", o.Metric, brief(*value))
 	case *value >= float64(o.Below):
-		return value, false, fmt.Sprintf("%s was %s", o.Metric, time.Duration(*value))
+		return value, false, fmt.Sprintf("%s was %s", o.Metric, brief(*value))
 	}
 	return value, true, ""
 }
+
+// brief writes nanoseconds with three digits.
+func brief(ns float64) string { return time.Duration(round3(ns)).String() }
 
 func (o *Objective) of(l *results.Latency) uint64 {
 	switch o.Metric {

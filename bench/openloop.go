@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
@@ -89,7 +88,7 @@ func judgeOpen(o *results.OpenLoop, samples []backlogSample, planned int64, work
 		lag, p99 := o.Lag.P99, response.Quantile(.99)
 		if lag > lagFloor && float64(lag) > lagShare*float64(p99) {
 			return results.OpenGeneratorLimited, fmt.Sprintf("the harness began operations late by itself: p99 %s, of a p99 response time of %s",
-				time.Duration(lag), time.Duration(p99))
+				brief(float64(lag)), brief(float64(p99)))
 		}
 	}
 	return results.OpenOK, ""

@@ -62,6 +62,7 @@ func (s *runState) searchOne(ctx context.Context, base PlannedCell) (*results.Se
 		found.Reason = fmt.Sprintf("the closed loop it begins with is %s: %s", cell.Status, cell.Error)
 		return found, nil
 	}
+	late := 0 // probes that the pacer spoiled
 	rates := newRateSearch(max(searchBegin*(*cell.OpsPerS), 1))
 	for rate, ok := rates.next(); ok && ctx.Err() == nil; rate, ok = rates.next() {
 		probe := s.probe(base, rate, rates.times(rate)+1)
@@ -76,6 +77,9 @@ func (s *runState) searchOne(ctx context.Context, base PlannedCell) (*results.Se
 		p := results.Probe{Cell: cell.ID, Rate: rate, Value: value, Met: met, Reason: reason}
 		if cell.Open != nil {
 			p.Achieved = results.Num(cell.Open.AchievedPerS)
+			if cell.Open.Verdict == results.OpenGeneratorLimited {
+				late++
+			}
 		}
 		found.Probes = append(found.Probes, p)
 		rates.add(rate, met)
@@ -83,6 +87,8 @@ func (s *runState) searchOne(ctx context.Context, base PlannedCell) (*results.Se
 	low, high := rates.bracket()
 	if low > 0 {
 		found.Rate = &low
+	} else if 2*late > len(found.Probes) {
+		found.Reason = "the harness began operations late by itself; the machine is too busy, or the objective too strict, to tell"
 	}
 	if high > 0 {
 		found.Ceiling = &high

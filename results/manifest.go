@@ -101,7 +101,7 @@ type Search struct {
 	// ClosedPerS its operations a second.
 	Closed     string   `json:"closed,omitempty"`
 	ClosedPerS *float64 `json:"closed_per_s"`
-	Reason     string   `json:"reason,omitempty"` // why there is no rate, if no probe says so
+	Reason     string   `json:"reason,omitempty"` // why there is no rate, beyond what the probes say
 }
 
 // Probe is one rate tried.

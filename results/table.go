@@ -76,6 +76,8 @@ func document(run *Run, o TableOptions) []byte {
 	p := newPage(o)
 	groups := groupCells(run, o.IncludeRed)
 	switch {
+	case isSearch(run):
+		searches(p, run)
 	case o.Matrix:
 		matrices(p, run, groups)
 	case isSweep(run):
@@ -96,7 +98,11 @@ func document(run *Run, o TableOptions) []byte {
 	}
 	if !o.NoLegend && len(groups) > 0 {
 		p.heading(2, "How to read this")
-		for _, l := range legend(o.Matrix) {
+		lines := legend(o.Matrix)
+		if isSearch(run) {
+			lines = searchLegend()
+		}
+		for _, l := range lines {
 			p.item("-", l)
 		}
 	}
