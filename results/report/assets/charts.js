@@ -106,5 +106,5 @@ const charts = (() => {
     addEventListener("afterprint", afterPrint);
   }
 
-  return { start, drawn: () => drawn.size };
+  return { start };
 })();

@@ -5,7 +5,8 @@ charts.start();
 // page that holds it in a frame.
 if (new URLSearchParams(location.search).has("probe")) {
   const root = document.documentElement;
-  root.dataset.charts = String(charts.drawn());
+  root.dataset.charts = String([...document.querySelectorAll(".chart")].filter((c) => c.querySelector("svg path, svg text")).length);
+  root.dataset.ground = getComputedStyle(document.body).backgroundColor;
   root.dataset.width = String(innerWidth);
   root.dataset.overflow = String(root.scrollWidth - innerWidth);
   const wide = [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, nav, svg"));
