@@ -7,8 +7,10 @@
 //	study.go     Study, Need, Scale: what a study is; Find
 //	list.go      All: the list
 //	lab.go       Run; Lab: where a study gathers evidence
+//	background.go  goroutines of several writers
 //	matrix.go    cells in processes of their own, from engines and workloads
 //	rig.go       an engine in this process, worked on step by step
+//	slowdisk.go  one that takes its time
 //	sums.go      measurements of one workload added up
 //	unsynced.go  the file system of a rig
 //	lsmtree.go   an LSM tree of a size, and what is done to it

@@ -12,6 +12,10 @@ func All() []Study {
 		monkey(),
 		filters(),
 		wisckey(),
+		stallStability(),
+
+		commitLadder(),
+		mmapVsPread(),
 
 		cachePolicies(),
 		cacheSkew(),

@@ -29,6 +29,7 @@ type Rig struct {
 
 	lab    *Lab
 	driver engine.Driver
+	disk   func(vfs.FS) vfs.FS // nil: as it is
 	given  map[string]string
 	files  *vfs.Counting // nil: the engine has its own file system
 	level  engine.Durability
@@ -49,7 +50,11 @@ type tally struct {
 }
 
 // Open opens the side's engine in a new directory.
-func (l *Lab) Open(s Side) (*Rig, error) {
+func (l *Lab) Open(s Side) (*Rig, error) { return l.OpenOn(s, nil) }
+
+// OpenOn is Open on a file system made of the machine's. Engines that bring
+// their own never see it.
+func (l *Lab) OpenOn(s Side, disk func(vfs.FS) vfs.FS) (*Rig, error) {
 	c, _, err := l.choice(Side{Engine: s.Engine, Label: s.Label, Settings: s.Settings})
 	if err != nil {
 		return nil, err
@@ -59,7 +64,7 @@ func (l *Lab) Open(s Side) (*Rig, error) {
 		return nil, err
 	}
 	b := &Rig{
-		Label: s.label(), Dir: filepath.Join(dir, "data"), lab: l, driver: c.Driver, given: s.Settings,
+		Label: s.label(), Dir: filepath.Join(dir, "data"), lab: l, driver: c.Driver, given: s.Settings, disk: disk,
 		live: make(map[uint64]int), tally: tally{ops: make(map[string]*results.OpStats)},
 	}
 	if err := b.Reopen(); err != nil {
@@ -75,7 +80,11 @@ func (l *Lab) Open(s Side) (*Rig, error) {
 func (b *Rig) Reopen() (err error) {
 	env := engine.Env{}
 	if b.driver.Version == "" { // libraries refuse a file system handed in
-		b.files = vfs.NewCounting(unsynced{vfs.OS{}})
+		var disk vfs.FS = unsynced{vfs.OS{}}
+		if b.disk != nil {
+			disk = b.disk(disk)
+		}
+		b.files = vfs.NewCounting(disk)
 		env.FS = b.files
 	}
 	if b.Engine, err = b.driver.Open(b.Dir, b.given, env); err != nil {
