@@ -76,6 +76,15 @@ func (a *Accumulator) request(key uint64) {
 	}
 }
 
+// Merge makes the last operation of kind from one of kind to that is for the
+// same key: a read and the write that followed it are one update.
+func (a *Accumulator) Merge(from, to workloads.Kind) {
+	if a.kinds[from] > 0 {
+		a.kinds[from]--
+		a.kinds[to]++
+	}
+}
+
 // Answer takes the outcome of a read.
 func (a *Accumulator) Answer(found bool) {
 	a.answered++

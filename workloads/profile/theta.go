@@ -43,7 +43,7 @@ func FitZipf(s Spectrum, keys uint64) (f ZipfFit, ok bool) {
 	}
 	f.Theta, f.StdErr = ThetaOfRanks(logs/sum, uint64(rank), sum)
 	if f.Keys = keys; keys == 0 {
-		f.Keys = keysOf(s, func(n uint64) Law { return Zipf(n, f.Theta) })
+		f.Keys = KeysOf(s, func(n uint64) Law { return Zipf(n, f.Theta) })
 	}
 	f.Distance = Zipf(f.Keys, f.Theta).Expect(s.Requests).Distance(s)
 	// What is as good as uniform has the exponent that chance gave it.
@@ -88,9 +88,9 @@ func ThetaOfRanks(meanLog float64, n uint64, requests float64) (theta, stderr fl
 // mostKeys bounds the search for a number of keys.
 const mostKeys = 1 << 36
 
-// keysOf returns the number of keys of a law that lets one expect the distinct
+// KeysOf returns the number of keys of a law that lets one expect the distinct
 // keys of s.
-func keysOf(s Spectrum, law func(n uint64) Law) uint64 {
+func KeysOf(s Spectrum, law func(n uint64) Law) uint64 {
 	distinct := s.Distinct()
 	low, high := uint64(max(distinct, 1)), uint64(max(distinct, 1))
 	for high < mostKeys && law(high).Distinct(s.Requests) < distinct*(1-1e-3) {
