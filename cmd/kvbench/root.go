@@ -41,7 +41,7 @@ the harness printed beside the figures.
 	root.AddCommand(
 		newRunCommand(a), newExpCommand(a), newSweepCommand(a), newLoadCommand(a), newEngineCommand(a), newWorkloadCommand(a),
 		newInspectCommand(a), newVerifyCommand(a), newCalibrateCommand(a), newVersionCommand(a), newCellCommand(a),
-		newExplainCommand(a), newCompareCommand(a), newReportCommand(a), newCheckCommand(a),
+		newExplainCommand(a), newCompareCommand(a), newReportCommand(a), newCheckCommand(a), newTraceCommand(a),
 	)
 	return root
 }

@@ -15,11 +15,11 @@ import (
 
 // Fit is a workload that looks like a trace.
 type Fit struct {
-	Properties []byte          // a file that workloads.Parse reads
-	Spec       *workloads.Spec `json:"-"`
-	Compared   []Compared      // how it compares with the trace
-	Notes      []string        // what it does not show
-	Laws       []LawFit        // the distributions that were tried, best first
+	Properties []byte          `json:"-"` // a file that workloads.Parse reads
+	Spec       *workloads.Spec `json:"workload"`
+	Compared   []Compared      `json:"compared"` // how it compares with the trace
+	Notes      []string        `json:"notes"`    // what it does not show
+	Laws       []LawFit        `json:"laws"`     // the distributions that were tried, best first
 }
 
 // Compared is one figure of a trace and of the workload that was fitted to it.
@@ -168,7 +168,7 @@ func (f *Fit) scans(l *propertyList, s *Stat) {
 func (f *Fit) keys(l *propertyList, s *Stat) {
 	size := int(math.Round(s.KeyBytes.Mean))
 	switch {
-	case s.Decimal && s.Prefix == "user":
+	case s.Decimal && s.Prefix == "user" && size >= 20:
 		l.set("keyformat", "ycsb")
 	case size >= 8 && size <= 64:
 		l.set("keyformat", "binary:%d", size)
