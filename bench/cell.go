@@ -35,6 +35,7 @@ type cellRun struct {
 	target Target
 	loop   Loop
 	live   engine.Count
+	files  engine.FileCounter // nil: the engine does not count
 
 	harness harnessCost
 	cell    *results.Cell
@@ -142,6 +143,7 @@ func (r *cellRun) open() error {
 	}
 	r.cell.Durability, r.cell.SurvivesKill = d, d.SurvivesKill() && caps.Persistent
 	r.target = EngineTarget(e, d)
+	r.files, _ = engine.As[engine.FileCounter](e)
 	r.loop, err = r.openLoop(r.target)
 	return err
 }

@@ -15,6 +15,7 @@
 //	rows.go        histograms on their way from the workers to the series
 //	histogram.go   log-linear counts of durations
 //	cellspec.go    what the process of a cell is told
+//	filecount.go   bytes by the engine's own file counts
 //	cell.go        a cell: open, load, warm up, measure, settle, conclude
 //	measure.go     its phases
 //	calibrate_cell.go  the harness's own cost, before every cell

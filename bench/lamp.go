@@ -113,6 +113,9 @@ func (j *judgement) debts() {
 	if grown := end - min(start, end); startKnown && endKnown && liveKnown && float64(grown) > debtGrown*float64(live) {
 		j.yellow("debt_end", "%d MiB more of background work were outstanding at the end of the measured phase than at its start: the rate is ahead of what lasts", grown>>20)
 	}
+	if reason := results.Audit(j.IO); reason != "" {
+		j.yellow(results.FlagAudit, "%s", reason)
+	}
 	if j.Debt.TimedOut {
 		j.yellow("debt", "background work was not done when settling timed out")
 	}

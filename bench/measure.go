@@ -146,9 +146,10 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.target.Metrics(&before)
 	begin := r.since()
 	samples := newProcessSeries(r)
-	start := samples.taken[0].stat
+	start, files := samples.taken[0].stat, readFiles(r.files)
 	p, err := phase(samples.sample)
 	end := readProcess(r.device)
+	filesEnd := readFiles(r.files)
 	finish := r.since()
 	r.target.Metrics(&after)
 	stop()
@@ -158,6 +159,7 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.cell.Metrics = after.Since(&before)
 	r.cell.Debt.Start, r.cell.Debt.End = before.Work.DebtBytes, after.Work.DebtBytes
 	r.fill(p, start, end)
+	filesEnd.into(&r.cell.IO, files)
 	samples.into(p.Series)
 	r.cell.Phases = append(r.cell.Phases, results.Phase{
 		Name: "measure", StartS: begin, EndS: finish, Ops: p.N(), OpsPerS: r.cell.OpsPerS, OK: p.FirstError == nil && !p.Interrupted,
@@ -169,9 +171,13 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 		r.finishIO()
 		return err
 	}
+	filesEnd = readFiles(r.files)
 	debt, written, err := r.settle(ctx, r.spec.Settle, "after the measured phase")
 	r.cell.Debt.Settled, r.cell.Debt.SettleS, r.cell.Debt.TimedOut = debt.Settled, debt.SettleS, debt.TimedOut
 	r.cell.IO.SettleWriteBytes = written
+	if _, settled := written.Value(); settled {
+		r.cell.IO.SettleFileBytes = readFiles(r.files).written(filesEnd)
+	}
 	r.finishIO()
 	return err
 }
@@ -227,7 +233,7 @@ func (r *cellRun) finishIO() {
 	if r.cell.Engine.Caps != nil && r.cell.Engine.Caps.Persistent {
 		r.cell.IO.DiskBytes = diskUsage(r.spec.Dir)
 		r.cell.IO.LiveBytes = r.live
-		r.cell.Amp = results.Amplify(r.cell.IO, "proc")
+		r.cell.Amp = results.Amplify(r.cell.IO)
 	}
 }
 

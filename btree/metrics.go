@@ -5,6 +5,9 @@ import (
 	"github.com/kvbench/kvbench/engine/vfs"
 )
 
+// FileCounts implements engine.FileCounter.
+func (t *tree) FileCounts(class vfs.Class) vfs.Counts { return t.counting.Counts(class) }
+
 // Metrics implements engine.Engine.
 //
 // A page that was visited and had not to be loaded for that is a hit; a read

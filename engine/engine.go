@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/kvbench/kvbench/engine/vfs"
 )
 
 // An Engine is a map from keys to values that lives in one directory.
@@ -186,6 +188,15 @@ type AsyncWriter interface {
 // (flushes, compactions, checkpoints, merges), or ctx ends.
 type Settler interface {
 	Settle(ctx context.Context) error
+}
+
+// FileCounter says what the engine has done to its files since it was opened,
+// by what the bytes were for: as counted where they are handed to the file
+// system, whatever else the process writes. Only an engine whose every file
+// goes through one counting file system has the role. It is safe for
+// concurrent use.
+type FileCounter interface {
+	FileCounts(class vfs.Class) vfs.Counts
 }
 
 // Compactor rewrites the keys in [lower, upper) into the engine's densest

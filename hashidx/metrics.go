@@ -52,6 +52,9 @@ func (c *counters) writes() uint64 {
 	return n
 }
 
+// FileCounts implements engine.FileCounter.
+func (e *store) FileCounts(class vfs.Class) vfs.Counts { return e.counting.Counts(class) }
+
 // Metrics implements engine.Engine.
 func (e *store) Metrics(m *engine.Metrics) {
 	var gets, puts, deletes, scans, batches, bytesIn, bytesOut, absents, collisions uint64

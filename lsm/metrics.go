@@ -99,6 +99,9 @@ func (t *tree) countFailure(err error) {
 	}
 }
 
+// FileCounts implements engine.FileCounter.
+func (t *tree) FileCounts(class vfs.Class) vfs.Counts { return t.counting.Counts(class) }
+
 // Metrics implements engine.Engine. What the tables hide of each other is not
 // known, and hence neither live keys nor all of the garbage.
 func (t *tree) Metrics(m *engine.Metrics) {

@@ -11,7 +11,7 @@ func TestAmplificationDividesBytesByUserBytes(t *testing.T) {
 		UserWrite: engine.Known(100), WriteBytes: engine.Known(250), SettleWriteBytes: engine.Known(150),
 		UserRead: engine.Known(50), ReadBytes: engine.Known(75),
 		DiskBytes: engine.Known(30), LiveBytes: engine.Known(20),
-	}, "proc")
+	})
 	want := map[string][2]*float64{
 		"write": {a.Write, Num(2.5)}, "write_settled": {a.WriteSettled, Num(4)},
 		"read": {a.Read, Num(1.5)}, "space": {a.Space, Num(1.5)},
@@ -50,7 +50,7 @@ func TestAmplificationIsNullWhenATermIsUnknown(t *testing.T) {
 	} {
 		io := all
 		c.lose(&io)
-		a := Amplify(io, "vfs")
+		a := Amplify(io)
 		got := known{a.Write != nil, a.WriteSettled != nil, a.Read != nil, a.Space != nil}
 		if got != c.want {
 			t.Errorf("without %s: known %+v, want %+v", name, got, c.want)
@@ -59,8 +59,57 @@ func TestAmplificationIsNullWhenATermIsUnknown(t *testing.T) {
 }
 
 func TestReadingNothingFromTheDiskIsAKnownZero(t *testing.T) {
-	a := Amplify(IO{UserRead: engine.Known(10), ReadBytes: engine.Known(0)}, "proc")
+	a := Amplify(IO{UserRead: engine.Known(10), ReadBytes: engine.Known(0)})
 	if a.Read == nil || *a.Read != 0 {
 		t.Errorf("read amplification %v, want a known 0", a.Read)
+	}
+}
+
+func TestAnEngineThatCountsItsFilesIsTakenAtItsCount(t *testing.T) {
+	io := IO{
+		UserWrite: engine.Known(100), WriteBytes: engine.Known(250), SettleWriteBytes: engine.Known(150),
+		FileBytes: engine.Known(300), FileZeros: engine.Known(999), SettleFileBytes: engine.Known(200),
+	}
+	if a := Amplify(io); a.Source != SourceVFS || *a.Write != 3 || *a.WriteSettled != 5 {
+		t.Errorf("source %q, write %v, settled %v", a.Source, *a.Write, *a.WriteSettled)
+	}
+	io.SettleFileBytes = engine.Count{}
+	if a := Amplify(io); a.WriteSettled != nil {
+		t.Errorf("bytes of settling that are not known come from another source: %v", *a.WriteSettled)
+	}
+}
+
+func TestTheTwoCountsOfBytesAreHeldAgainstEachOther(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct {
+		name                               string
+		bytes, zeros, calls, passed, dirty int // MiB, but for calls; negative: unknown
+		agree                              bool
+	}{
+		{"equal", 100, 0, 1000, 100, 100, true},
+		{"with zeros", 60, 40, 1000, 100, 100, true},
+		{"a tenth off", 100, 0, 1000, 109, 100, true},
+		{"more passed", 100, 0, 1000, 120, 100, false},
+		{"less passed", 100, 0, 1000, 80, 100, false},
+		{"little more passed", 1, 0, 1000, 2, 1, true},
+		{"pages written again", 100, 0, 1000, 100, 5, true},
+		{"small writes that are synced", 1, 0, 10000, 1, 75, true},
+		{"dirty pages of a mapping", 100, 0, 1000, 100, 130, false},
+		{"a kernel that does not tell", 100, 0, 1000, -1, -1, true},
+		{"an engine that does not", -1, -1, -1, 100, 100, true},
+	} {
+		count := func(n, unit int) engine.Count {
+			if n < 0 {
+				return engine.Count{}
+			}
+			return engine.Known(uint64(n * unit))
+		}
+		reason := Audit(IO{
+			FileBytes: count(c.bytes, mb), FileZeros: count(c.zeros, mb), FileCalls: count(c.calls, 1),
+			WriteChars: count(c.passed, mb), WriteBytes: count(c.dirty, mb),
+		})
+		if (reason == "") != c.agree {
+			t.Errorf("%s: %q", c.name, reason)
+		}
 	}
 }

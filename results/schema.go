@@ -246,17 +246,26 @@ type IO struct {
 	ReadCalls  engine.Count `json:"syscr"`
 	WriteCalls engine.Count `json:"syscw"`
 
+	// From the engine's own counts of its files; unknown for an engine that
+	// does not go through a counting file system. Zeros written ahead of a log
+	// are in FileZeros and not in FileBytes.
+	FileBytes   engine.Count      `json:"file_bytes"` // written
+	FileZeros   engine.Count      `json:"file_zeros"`
+	FileCalls   engine.Count      `json:"file_calls"`   // that wrote, zeros included
+	FileClasses map[string]uint64 `json:"file_classes"` // FileBytes by what they were for
+
 	// From the block device that holds the data; others may use it too.
 	DeviceRead  engine.Count `json:"device_read"`
 	DeviceWrite engine.Count `json:"device_write"`
 
-	Fsyncs engine.Count `json:"fsync"` // where the engine lets us see them
+	Fsyncs engine.Count `json:"fsync"` // of files, where the engine lets us see them; of the log, where it tells no more
 
 	DiskBytes engine.Count `json:"disk_bytes"` // allocated blocks at the end
 	LiveBytes engine.Count `json:"live_bytes"` // keys and values alive at the end
 
 	// SettleWriteBytes is WriteBytes of the settle phase that follows.
 	SettleWriteBytes engine.Count `json:"settle_write_bytes"`
+	SettleFileBytes  engine.Count `json:"settle_file_bytes"` // likewise, of FileBytes
 }
 
 // Amp are the amplification factors that Amplify derives from IO.
@@ -265,7 +274,7 @@ type Amp struct {
 	WriteSettled *float64 `json:"write_settled"` // with the settle phase that followed
 	Read         *float64 `json:"read"`          // bytes read from the device a user byte returned
 	Space        *float64 `json:"space"`         // disk bytes a live byte
-	Source       string   `json:"source"`        // proc, vfs
+	Source       string   `json:"source"`        // of the bytes written: vfs, counted by the engine's file system, or proc, by the kernel
 }
 
 // Stalls are the operations that took far longer than their neighbours, seen

@@ -307,5 +307,5 @@ func redFlag(c *results.Cell) (name string, red bool) {
 			return f.Name, true
 		}
 	}
-	return "", c.Quality.Lamp == results.LampRed
+	return "", c.LampOf() == results.LampRed
 }
