@@ -9,6 +9,7 @@
 //	alone.go        Decompose: one
 //	side.go         medians of a side, the parts of its time
 //	cause.go        what is looked at: counts, their prices, where the time is
+//	differ.go       counters that differ and have no price
 //	sides.go        Within, Between, Alone: sides by name, in one run or two
 //	sentence.go     the finding in words; write.go  text, Markdown, JSON
 //

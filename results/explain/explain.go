@@ -42,6 +42,7 @@ func explain(a, b *side, setup results.Setup, costs *results.UnitCosts) *Explana
 		RepsA: len(a.cells), RepsB: len(b.cells),
 		NsA: nsA, NsB: nsB, GapNs: nsB - nsA,
 		Parts: []Part{}, Terms: []Term{}, Unknown: []Unknown{}, Notes: []string{},
+		Differ: differences(a, b),
 	}
 	for _, k := range causes() {
 		t, unknown := k.between(a, b, costs)
@@ -107,11 +108,18 @@ func (x *Explanation) divide(a, b map[string]*float64) {
 		}
 		x.Parts = append(x.Parts, p)
 	}
-	for _, p := range []map[string]*float64{a, b} {
-		if w := p[partWait]; w != nil && *w < 0 {
-			x.note("waiting below zero: background work ran on processors beside the operations")
-			break
-		}
+	x.noteWaits(a[partWait], b[partWait])
+}
+
+// noteWaits says what waiting may be.
+func (x *Explanation) noteWaits(a, b *float64) {
+	const much = 1. / 3
+	switch {
+	case a == nil || b == nil:
+	case *a < 0 || *b < 0:
+		x.note("waiting below zero: background work ran on processors beside the operations")
+	case *a > much*x.NsA && *b > much*x.NsB && x.Setup.Regime != results.RegimeSync:
+		x.note("both sides waited for more than a third of the time: for locks or disks, or for processors that other programs used")
 	}
 }
 

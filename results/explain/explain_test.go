@@ -314,3 +314,45 @@ func TestTheSumsAddUp(t *testing.T) {
 		close("rests of the parts", rest, x.UnexplainedNs)
 	})
 }
+
+func TestCountersWithoutAPriceAreTold(t *testing.T) {
+	fast, slow := cell("fast", 500), cell("slow", 1000)
+	for i, c := range []*results.Cell{fast, slow} {
+		m := &c.Metrics
+		m.Log.BytesWritten = perOperation(float64(100 * (1 + 9*i))) // 1:10
+		m.Read.TombstonesSkipped = perOperation(float64(5 * i))     // from nothing
+		m.Read.RunsProbed = perOperation(10 + float64(i))           // 10 %
+		m.Work.Splits = engine.Known(uint64(i))                     // rare
+		m.Read.FilterChecks = perOperation(float64(1 + i))          // has a price
+		m.Space.Files = engine.Known(uint64(10 * (i + 1)))          // a gauge
+	}
+	slow.Metrics.Read.Restarts = perOperation(7) // known to one
+	x := explained(t, fast, slow)
+	if len(x.Differ) != 2 || x.Differ[0] != (Difference{"metrics.read.tombstones_skipped", "count/op", 0, 5}) ||
+		x.Differ[1] != (Difference{"metrics.log.bytes_written", "bytes/op", 100, 1000}) {
+		t.Errorf("%+v", x.Differ)
+	}
+}
+
+func TestWaitsAreCommentedOn(t *testing.T) {
+	busy := func(cpu float64) *results.Cell {
+		c := cell("e", 1000)
+		c.CPU.UserS = results.Num(cpu * cellOps / 1e9)
+		return c
+	}
+	for _, c := range []struct {
+		cpuA, cpuB float64
+		says       string
+	}{{900, 900, ""}, {500, 500, "other programs"}, {500, 900, ""}, {1500, 900, "below zero"}} {
+		x := explained(t, busy(c.cpuA), busy(c.cpuB))
+		text := ""
+		for _, n := range x.Notes {
+			if strings.Contains(n, "wait") {
+				text = n
+			}
+		}
+		if c.says == "" && text != "" || !strings.Contains(text, c.says) {
+			t.Errorf("%v and %v ns of processors: %q", c.cpuA, c.cpuB, text)
+		}
+	}
+}

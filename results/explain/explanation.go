@@ -28,6 +28,9 @@ type Explanation struct {
 	// in the unexplained share.
 	Unknown []Unknown `json:"unknown"`
 
+	// Differ are counters that differ and have no price.
+	Differ []Difference `json:"differ"`
+
 	// UnexplainedNs is the gap less all terms; below zero when the terms
 	// explain more than there is. The share is of the gap; null without a gap.
 	UnexplainedNs    float64  `json:"unexplained_ns"`

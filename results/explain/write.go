@@ -82,8 +82,23 @@ func (x *Explanation) page(d *document) {
 	}
 	rows = append(rows, []string{"unexplained", "", "", "", "", signed(x.UnexplainedNs), shareText(x.UnexplainedShare), ""})
 	d.table(rows)
+	d.differences(x)
 	d.unknown(x.Unknown)
 	d.notes(x.Notes)
+}
+
+// differences are shown as far as they are likely to help.
+func (d *document) differences(x *Explanation) {
+	const most = 6
+	list := x.Differ[:min(len(x.Differ), most)]
+	if len(list) == 0 {
+		return
+	}
+	rows := [][]string{{"WITHOUT A PRICE", x.A, x.B, ""}}
+	for _, c := range list {
+		rows = append(rows, []string{c.Counter, count(c.PerOpA), count(c.PerOpB), c.Unit})
+	}
+	d.table(rows)
 }
 
 func (x *Decomposition) page(d *document) {
