@@ -17,6 +17,13 @@ func All() []Study {
 		commitLadder(),
 		mmapVsPread(),
 
+		pageSize(),
+		layoutSearch(),
+		spaceReclaim(),
+		longReader(),
+		scanCrossover(),
+		recoveryTime(),
+
 		cachePolicies(),
 		cacheSkew(),
 		ycsbFidelity(),

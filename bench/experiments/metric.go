@@ -85,6 +85,17 @@ func readsPerOp() Metric {
 	return perOp("reads of files an operation", "reads", func(c *results.Cell) engine.Count { return c.Metrics.Read.IOs })
 }
 
+func readBytesPerOp() Metric {
+	return perOp("bytes read from files an operation", "B", func(c *results.Cell) engine.Count { return c.Metrics.Read.IOBytes })
+}
+
+// flushedPerByte is the size of what flushes wrote: each record once.
+func flushedPerByte() Metric {
+	return share("bytes flushed a byte", "B/B", func(c *results.Cell) (a, b engine.Count) {
+		return c.Metrics.Work.FlushBytes, c.IO.UserWrite
+	})
+}
+
 func falsePositivesPerOp() Metric {
 	return perOp("false positives of filters an operation", "", func(c *results.Cell) engine.Count {
 		return c.Metrics.Read.FilterFalsePositives

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -115,6 +116,43 @@ func (b *Rig) Finish() error {
 	}
 	b.cells = sums{}
 	return nil
+}
+
+// Crash goes on with what a process that is killed now leaves to the next: the
+// files as they are, without those of a close. Nothing may be writing files in
+// the background; files that are still being removed are waited for.
+func (b *Rig) Crash() error {
+	const tries = 100
+	for try := 0; ; try++ {
+		left := filepath.Join(filepath.Dir(b.Dir), fmt.Sprintf("crashed-%d", try))
+		before, err := b.names()
+		if err == nil {
+			err = os.CopyFS(left, os.DirFS(b.Dir))
+		}
+		after, listErr := b.names()
+		if err == nil && listErr == nil && slices.Equal(before, after) {
+			if err := b.Close(); err != nil {
+				return err
+			}
+			b.Dir = left
+			return b.Reopen()
+		}
+		if err := errors.Join(err, listErr); try == tries {
+			return fmt.Errorf("%s: copy files that come and go: %w", b.Label, err)
+		}
+		if err := os.RemoveAll(left); err != nil {
+			return err
+		}
+	}
+}
+
+// names lists the files of the engine.
+func (b *Rig) names() (names []string, err error) {
+	err = filepath.WalkDir(b.Dir, func(path string, _ fs.DirEntry, err error) error {
+		names = append(names, path)
+		return err
+	})
+	return names, err
 }
 
 // Key is the key of record i: 16 bytes whose order is not that of i.
