@@ -61,25 +61,27 @@ time depends on the device, which is why small scales measure counters only.`,
 			}
 			return nil
 		},
-		Judge: func(e *Evidence) {
-			e.Figure = results.Figure{Kind: "lines", Title: "One operation by the size of pages", X: "size of a page", Y: "bytes; reads", LogY: true}
-			values := func(workload string, m Metric) (list []Value) {
-				for _, size := range pageSizes() {
-					list = append(list, e.At("btree@"+size, workload, m))
-				}
-				return list
-			}
-			gets, updates, scans := values("get", readBytesPerOp()), values("overwrite", writtenPerByte()), values("scan", readsPerOp())
-			for i, size := range pageSizes() {
-				e.Plot("bytes read a get", size, gets[i])
-				e.Plot("bytes written a byte of an update", size, updates[i])
-				e.Plot("reads a scan of 200", size, scans[i])
-			}
-			e.Ascending("A get reads more bytes from larger pages", 1.5, gets...)
-			e.Ascending("An update writes more bytes with larger pages", 1.3, updates...)
-			e.Ascending("A scan reads less often from larger pages", 1.3, reversed(scans)...)
-		},
+		Judge: judgePageSize,
 	}
+}
+
+func judgePageSize(e *Evidence) {
+	e.Figure = results.Figure{Kind: "lines", Title: "One operation by the size of pages", X: "size of a page", Y: "bytes; reads", LogY: true}
+	values := func(workload string, m Metric) (list []Value) {
+		for _, size := range pageSizes() {
+			list = append(list, e.At("btree@"+size, workload, m))
+		}
+		return list
+	}
+	gets, updates, scans := values("get", readBytesPerOp()), values("overwrite", writtenPerByte()), values("scan", readsPerOp())
+	for i, size := range pageSizes() {
+		e.Plot("bytes read a get", size, gets[i])
+		e.Plot("bytes written a byte of an update", size, updates[i])
+		e.Plot("reads a scan of 200", size, scans[i])
+	}
+	e.Ascending("A get reads more bytes from larger pages", 1.5, gets...)
+	e.Ascending("An update writes more bytes with larger pages", 1.3, updates...)
+	e.Ascending("A scan reads less often from larger pages", 1.3, reversed(scans)...)
 }
 
 func reversed(values []Value) []Value {

@@ -60,24 +60,26 @@ holds a small part of them.`,
 			}
 			return nil
 		},
-		Judge: func(e *Evidence) {
-			e.Figure = results.Figure{Kind: "lines", Title: "Reading, by length of the scan", X: "rows of a scan", Y: "bytes read from files a row", LogX: true, LogY: true}
-			ratio := func(n int) Value {
-				w := fmt.Sprint("scan-", n)
-				b, l := e.At("btree", w, readBytesPerOp()), e.At("lsm", w, readBytesPerOp())
-				for _, v := range []Value{b, l} {
-					v.X /= float64(n)
-					e.Plot(v.What, fmt.Sprint(n), v)
-				}
-				return Value{What: fmt.Sprintf("lsm : btree, %d rows", n), X: l.X / max(b.X, 1), Known: b.Known && l.Known && b.X > 0}
-			}
-			var ratios []Value
-			for _, n := range scanLengths() {
-				ratios = append(ratios, ratio(n))
-			}
-			e.AtLeast("For one row the LSM tree reads several times as much", 1.5, ratios[0])
-			e.AtMost("For a thousand rows it reads no more", 1.1, ratios[3])
-			e.Ascending("The longer the scan, the closer the two", 1.3, ratios[3], ratios[0])
-		},
+		Judge: judgeScanCrossover,
 	}
+}
+
+func judgeScanCrossover(e *Evidence) {
+	e.Figure = results.Figure{Kind: "lines", Title: "Reading, by length of the scan", X: "rows of a scan", Y: "bytes read from files a row", LogX: true, LogY: true}
+	ratio := func(n int) Value {
+		w := fmt.Sprint("scan-", n)
+		b, l := e.At("btree", w, readBytesPerOp()), e.At("lsm", w, readBytesPerOp())
+		for _, v := range []Value{b, l} {
+			v.X /= float64(n)
+			e.Plot(v.What, fmt.Sprint(n), v)
+		}
+		return Value{What: fmt.Sprintf("lsm : btree, %d rows", n), X: l.X / max(b.X, 1), Known: b.Known && l.Known && b.X > 0}
+	}
+	var ratios []Value
+	for _, n := range scanLengths() {
+		ratios = append(ratios, ratio(n))
+	}
+	e.AtLeast("For one row the LSM tree reads several times as much", 1.5, ratios[0])
+	e.AtMost("For a thousand rows it reads no more", 1.1, ratios[3])
+	e.Ascending("The longer the scan, the closer the two", 1.3, ratios[3], ratios[0])
 }

@@ -49,7 +49,10 @@ func addIO(sum, more *results.IO, n uint64) results.IO {
 	out := *sum
 	all, list := reflect.ValueOf(&out).Elem(), reflect.ValueOf(more).Elem()
 	for i := range all.NumField() {
-		c := all.Field(i).Addr().Interface().(*engine.Count)
+		c, ok := all.Field(i).Addr().Interface().(*engine.Count)
+		if !ok {
+			continue // by file class, which studies leave empty
+		}
 		*c = c.Plus(list.Field(i).Interface().(engine.Count))
 	}
 	out.DiskBytes = mean(sum.DiskBytes, more.DiskBytes, n)
