@@ -9,6 +9,12 @@
 //	run_ops.go     the hot loop: a batch of operations, and which of them are timed
 //	worker.go      one operation of each kind, and the check of its answer
 //	scan.go        the check of a scan's records
+//	run_open.go    the same for an open loop: operations at their intended starts
+//	pacer.go       the schedule that workers share, and how they wait
+//	arrival.go     how starts are spread over time; arrivals.go: drawing them
+//	openloop.go    open loops in a plan, and the verdict on one; openflags.go: its flags
+//	findmax.go     which rates a search tries; objective.go: what it asks of
+//	               them; search.go: performing it
 //	tape.go        operations drawn ahead
 //	fidelity.go    what was asked against the workload's definition; fidelity_skew.go: which keys
 //	load.go        the load phase
@@ -47,9 +53,30 @@
 // (the key's encoding and the check of the answer lie between them). With
 // sample:N, one in N has. Batches of 16 are timed as a whole besides, so that
 // a stall cannot hide between samples. Throughput never depends on timing: it
-// is operations over the workers' mean active time. The loop is closed: an
-// operation starts when the one before it has ended, so a stall delays the
-// operations behind it without showing in their times.
+// is operations over the workers' mean active time, in an open loop over the
+// time that went by. A closed loop starts an operation when the one before it
+// has ended, so a stall delays the operations behind it without showing in
+// their times.
+//
+// # Open loops
+//
+// With a rate, operations have intended starts that do not wait for each other:
+// a schedule drawn from the seed before the phase begins, and later ahead of it
+// by a goroutine of its own. All workers share it: a free worker claims the
+// next start and waits for it, as clients do in front of a service with many
+// servers. So a stalled operation holds up its own worker alone; starts that
+// find all workers busy wait, and what waited is performed as fast as it goes.
+// A schedule for each worker would delay those starts that happen to be the
+// stalled worker's while others idle, and show more than the engine did.
+//
+// Every operation is timed: service from its start to its end, response from
+// the intended start. Pacer lag is the start behind schedule of operations
+// whose worker was free: the harness's own error. A worker sleeps while its
+// start is more than 1.2 ms away, because sleeps are that coarse, and then
+// gives way to other goroutines until it is due. So waiting workers use up
+// processors that nothing else in the process wants: the CPU time of an open
+// cell is not what the engine used. Each phase has a schedule of its own: what
+// was waiting at the end of a warm-up does not reach the next phase.
 //
 // # Path of a cell
 //
@@ -66,13 +93,16 @@
 // # Goroutines
 //
 // phase starts one goroutine a worker and one that watches the context and
-// reports progress; it waits for all of them. Process.Run starts one that ends
+// reports progress, and for an open loop one that draws starts and one that
+// looks at the backlog; it waits for all of them. Process.Run starts one that ends
 // the child when the context ends, and waits for it. ServeCell leaves one
 // behind that waits for the end of the input; it ends with the process.
 //
 // # Locks
 //
 // collector.mu guards merged rows; a worker takes it once an interval.
+// schedule.mu guards the drawing of starts; a worker takes it only when the
+// goroutine that draws has not kept up.
 // eventLog.mu guards events. Neither is held while calling out, and neither
 // while holding the other.
 package bench

@@ -144,7 +144,7 @@ func (x *Experiment) Plan() (*Plan, error) {
 	}
 	x.estimate(p)
 	if x.FindMax != nil {
-		p.Estimate *= 1 + usualProbes
+		p.Estimate *= 1 + UsualProbes
 	}
 	return p, nil
 }

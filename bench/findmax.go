@@ -24,7 +24,9 @@ const (
 	findPrecision = 1.05 // ratio of the ends
 	findMost      = 24   // tries in all
 	findLeast     = 0.01 // of the first rate: lower ones are not tried
-	usualProbes   = 8
+
+	// UsualProbes is how many rates a search tries as a rule.
+	UsualProbes = 8
 )
 
 func newRateSearch(first float64) *rateSearch {

@@ -45,7 +45,7 @@ func TestASearchFindsTheKneeWithin5Percent(t *testing.T) {
 
 func TestASearchBeginsNearTheKneeWithFewTries(t *testing.T) {
 	_, _, tries := searchWith(t, 50e3, func(rate float64) bool { return rate <= 80e3 })
-	if tries > usualProbes {
+	if tries > UsualProbes {
 		t.Errorf("%d tries", tries)
 	}
 }

@@ -78,8 +78,8 @@ func judgeOpen(o *results.OpenLoop, samples []backlogSample, planned int64, work
 	const meaning = "response times grow with the length of the run and are no property of the engine"
 	end, all := float64(o.BacklogEnd), float64(o.Intended)
 	if o.BacklogEnd > uint64(workers) && end > backlogShare*all {
-		return results.OpenSaturated, fmt.Sprintf("%.4g of %.4g operations a second were achieved, and %d were waiting at the end: %s",
-			o.AchievedPerS, o.OfferedPerS, o.BacklogEnd, meaning)
+		return results.OpenSaturated, fmt.Sprintf("%s of %s operations a second were achieved, and %d were waiting at the end: %s",
+			rateText(round3(o.AchievedPerS)), rateText(round3(o.OfferedPerS)), o.BacklogEnd, meaning)
 	}
 	if mean := growing(samples, planned); mean > float64(8*workers) && mean > growingShare*all {
 		return results.OpenSaturated, fmt.Sprintf("the backlog grew until the end, when %.0f operations were waiting: %s", mean, meaning)

@@ -56,7 +56,11 @@ func title(s *Setup) string {
 	if s.CacheRegime != "" {
 		parts = append(parts, s.CacheRegime)
 	}
-	return strings.Join(append(parts, plural(s.Threads, "thread")), ", ")
+	parts = append(parts, plural(s.Threads, "thread"))
+	if open := openTitle(s); open != "" {
+		parts = append(parts, open)
+	}
+	return strings.Join(parts, ", ")
 }
 
 func regimeText(regime string) string {
@@ -93,7 +97,7 @@ func describe(run *Run, s *Setup, rows []Row) []string {
 		how = append(how, s.Mode+" loop")
 	}
 	if s.Rate != nil {
-		how = append(how, humanCount(*s.Rate)+" ops/s asked for, times from the intended start")
+		how = append(how, humanCount(*s.Rate)+" ops/s asked for, times from the intended start, rows by p99")
 	}
 	if plan := &run.Manifest.Plan; !load && max(plan.WarmupS, plan.WarmupMaxS) > 0 {
 		how = append(how, warmupText(&run.Manifest.Plan))
@@ -211,6 +215,9 @@ func detailColumns(p *page, rows []Row, notes *footnotes) []column {
 		return humanCount(*r.OpsPerSMin) + " .. " + humanCount(*r.OpsPerSMax)
 	})
 	add(blockSpeed, "n", func(r *Row) string { return strconv.Itoa(r.N) })
+	add(blockSpeed, "p99 lag", func(r *Row) string { return orUnknown(r.open().lag, humanNs) })
+	add(blockSpeed, "backlog", func(r *Row) string { return orUnknown(r.open().backlog, humanCount) })
+	add(blockSpeed, "dropped", func(r *Row) string { return orUnknown(r.open().dropped, humanCount) })
 	add(blockSpeed, "vs 1st", func(r *Row) string { return orUnknown(r.VsFirst, factor) })
 	columns = append(columns, lampColumn(p, rows, labels, notes)...)
 	add(blockRows, "rows/s", func(r *Row) string { return orUnknown(r.RowsPerS, humanCount) })

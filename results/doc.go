@@ -20,6 +20,8 @@
 //	group.go      what may stand in one table, and what differs inside
 //	table.go      Table: rows as text, Markdown, CSV or JSON, and the legend
 //	detail.go     all that is known of one setup; matrix.go  rates alone
+//	openrows.go   what only tables of open loops have
+//	searches.go   searches for a rate as load-latency curves
 //	sweep.go      all combinations of a sweep in one table
 //	page.go       text and Markdown; document.go  the same for other packages
 //	csv.go; human.go  numbers for people

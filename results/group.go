@@ -174,6 +174,10 @@ func rank(rows []Row, includeRed bool) {
 	for i := range rows {
 		rows[i].leftOut = rows[i].Lamp == LampRed && !includeRed
 	}
+	if len(rows) > 0 && rows[0].Mode == modeOpen {
+		orderOpen(rows)
+		return
+	}
 	slices.SortStableFunc(rows, byRate)
 	for i := range rows {
 		r := &rows[i]
@@ -224,6 +228,7 @@ func compareSetups(p *Plan, a, b Setup) int {
 		cmp.Compare(workloadOrder(p, &a), workloadOrder(p, &b)),
 		strings.Compare(a.Workload, b.Workload),
 		cmp.Compare(a.Threads, b.Threads),
+		cmp.Compare(orZero(a.Rate), orZero(b.Rate)),
 	)
 }
 

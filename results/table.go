@@ -99,6 +99,7 @@ func document(run *Run, o TableOptions) []byte {
 	if !o.NoLegend && len(groups) > 0 {
 		p.heading(2, "How to read this")
 		lines := legend(o.Matrix)
+		lines = append(lines, openLegend(groups)...)
 		if isSearch(run) {
 			lines = searchLegend()
 		}

@@ -41,6 +41,7 @@ func summary(x *bench.Experiment, plan *bench.Plan) []string {
 			strings.Join(workloadNames(x), " "), strings.Join(threads, " "), x.Reps, regime),
 		"  " + measured + ", after " + warmupText(x),
 	}
+	lines = append(lines, openSummary(x)...)
 	seen := make(map[string]bool)
 	for _, w := range x.Workloads {
 		data := fmt.Sprintf("  data: %s records x %.0f B", humanCount(float64(w.Spec.Records)), w.Spec.MeanValue())

@@ -13,6 +13,7 @@
 //	run.go         run: the command and its flags
 //	experiment.go  from flags to an experiment
 //	steady.go      warming up until steady, and asking for it
+//	openloop.go    rates, arrivals and searches for a rate
 //	select.go      which workloads; settings.go which engines and settings
 //	values.go      flag types
 //	counters.go    run --counters; thresholds.go  run --threshold

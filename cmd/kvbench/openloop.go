@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -64,6 +65,22 @@ func (o *openOptions) apply(x *bench.Experiment, choices []choice) error {
 		x.Rates = []float64{arrival.MeanRate(x.Duration)}
 	case o.arrival != "" && len(x.Rates) == 0:
 		return usagef("--arrival %s: of what rate? Add --rate, such as --rate 50k", arrival)
+	}
+	return nil
+}
+
+// openSummary describes the open loops of an experiment; empty if it has none.
+func openSummary(x *bench.Experiment) []string {
+	switch {
+	case x.FindMax != nil:
+		return []string{fmt.Sprintf("  each the start of a search for the highest rate with %s (%s arrivals): some %d more cells for each",
+			x.FindMax.Text, x.Arrival, bench.UsualProbes)}
+	case len(x.Rates) > 0:
+		var rates []string
+		for _, r := range x.Rates {
+			rates = append(rates, humanCount(r))
+		}
+		return []string{fmt.Sprintf("  x open loops at %s ops/s (%s arrivals)", strings.Join(rates, ", "), x.Arrival)}
 	}
 	return nil
 }

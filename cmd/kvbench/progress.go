@@ -53,6 +53,9 @@ func (n namer) name(c *results.Cell, task bench.Task) string {
 	if n.threads > 1 {
 		text += fmt.Sprintf(" %d threads", c.Load.Threads)
 	}
+	if c.Load.Rate != nil {
+		text += fmt.Sprintf(" at %s/s", humanCount(*c.Load.Rate))
+	}
 	if n.reps > 1 {
 		text += fmt.Sprintf(" rep %d", c.Rep)
 	}

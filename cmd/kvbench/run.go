@@ -53,6 +53,8 @@ was measured is in the results directory.`,
   kvbench run pebble bbolt -w A,C --records 1m --threads 1,8 --duration 10s
   kvbench run pebble -P workload.properties -p readproportion=0.9 -threads 4
   kvbench run pebble bbolt -w load --durability sync --threads 1,8,64
+  kvbench run lsm pebble -w A --rate 1k,50k --arrival poisson
+  kvbench run lsm btree -w A --find-max 'p99<2ms'
   kvbench run pebble --set pebble.cache_bytes=64m -w C --format json`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.run(c.Context(), o, args)
