@@ -39,6 +39,7 @@ func Open(dir string) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open results: %w", err)
 	}
+	r.noteStrange()
 	seen := map[string]bool{}
 	for i, c := range cells {
 		if seen[c.ID] {
@@ -48,6 +49,28 @@ func Open(dir string) (*Run, error) {
 	}
 	r.Cells = cells
 	return r, nil
+}
+
+// noteStrange tells of fields that this version does not know: their meaning is
+// lost, and a newer version may read more in the same files.
+func (r *Run) noteStrange() {
+	var m Manifest
+	var c Cell
+	for name, to := range map[string]any{ManifestFile: &m, CellsFile: &c} {
+		f, err := os.Open(r.path(name))
+		if err != nil {
+			continue // it was read before
+		}
+		d := json.NewDecoder(f)
+		d.DisallowUnknownFields()
+		for err == nil {
+			err = d.Decode(to)
+		}
+		if field, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
+			r.note("%s: field %s is unknown to this kvbench; such fields were passed over: a newer version may have written it", name, field)
+		}
+		f.Close()
+	}
 }
 
 func (r *Run) path(name string) string { return filepath.Join(r.Dir, name) }

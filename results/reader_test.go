@@ -255,3 +255,17 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+func TestFieldsThatAreUnknownAreNotedAndPassedOver(t *testing.T) {
+	for _, file := range []string{ManifestFile, CellsFile} {
+		dir := twoCells(t)
+		rewrite(t, dir, file, func(text []byte) []byte {
+			return bytes.Replace(text, []byte(`"schema"`), []byte(`"surprise": {"a": 1}, "schema"`), 1)
+		})
+		run, err := Open(dir)
+		must(t, err)
+		if len(run.Cells) != 2 || len(run.Notes) != 1 || !strings.Contains(run.Notes[0], file+`: field "surprise"`) {
+			t.Errorf("%s: %d cells, notes %v", file, len(run.Cells), run.Notes)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -122,7 +124,11 @@ func openResults(dir string) (*results.Run, error) {
 		return nil, usagef("%s is no results directory: it has no %s%s", dir, results.ManifestFile, resultsBelow(dir))
 	}
 	run, err := results.Open(dir)
-	if err != nil {
+	_, garbled := errors.AsType[*json.SyntaxError](err)
+	switch {
+	case garbled:
+		return nil, usagef("%w: the file is cut off or damaged; take it from a copy, or measure again", err)
+	case err != nil:
 		return nil, usage(err)
 	}
 	return run, nil

@@ -19,6 +19,7 @@
 //	counters.go    run --counters; thresholds.go  run --threshold
 //	demo.go        run without arguments
 //	sweepcmd.go    sweep: axes and its file; resume.go: going on with a run
+//	baseline.go    the comparison below the table of a run
 //	perform.go     a plan run from the empty directory to the table
 //	cellcmd.go     the hidden command that is a cell's process
 //	background.go  signals

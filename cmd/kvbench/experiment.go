@@ -40,6 +40,9 @@ func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []str
 	if x.Engines, err = bench.VaryEngines(x.Engines, o.axes.engine); err != nil {
 		return nil, nil, err
 	}
+	if err = o.among(x.Engines); err != nil {
+		return nil, nil, err
+	}
 	x.Axes = o.axes.all
 	for _, c := range choices {
 		x.Workloads = append(x.Workloads, c.WorkloadChoice)

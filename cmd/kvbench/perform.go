@@ -238,9 +238,10 @@ func (a *app) present(o *runOptions, dir string, interrupted bool) error {
 		return err
 	}
 	width, _ := terminalWidth(a.out)
-	err = results.Table(a.out, run, results.TableOptions{
-		Format: format, Matrix: o.matrix, Color: colors(a.out), Width: width, IncludeRed: o.includeRed,
-	})
+	t := results.TableOptions{Format: format, Matrix: o.matrix, Color: colors(a.out), Width: width, IncludeRed: o.includeRed}
+	if err = results.Table(a.out, run, t); err == nil {
+		err = a.compared(&o.baselineOptions, run, t)
+	}
 	if err != nil && !errors.Is(err, fs.ErrClosed) {
 		return err
 	}

@@ -18,6 +18,7 @@ type runOptions struct {
 	progressOptions
 	counterOptions
 	thresholdOptions
+	baselineOptions
 
 	dir        string
 	keep       bool
@@ -75,6 +76,7 @@ func (o *runOptions) add(f *pflag.FlagSet) {
 	o.openOptions.add(f)
 	o.counterOptions.add(f)
 	o.thresholdOptions.add(f)
+	o.baselineOptions.add(f)
 	o.addPlaces(f)
 	o.progressOptions.add(f)
 }

@@ -11,7 +11,8 @@
 //	spec.go      what a cell was asked, as named values; UnlikeError
 //	judge.go     one group: ratios, tests, verdicts
 //	sentence.go  the verdict in words
-//	write.go     text and Markdown; export.go: JSON, CSV, benchstat
+//	write.go     text and Markdown; summary.go: one table at the end of a run
+//	export.go    CSV, benchstat
 //	floor.go     Floor: A is at least x times B
 //
 // # What is compared

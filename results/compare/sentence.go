@@ -109,7 +109,7 @@ func changeSentence(g *Group) string {
 	var parts []string
 	for i := range g.Pairs {
 		p := &g.Pairs[i]
-		parts = append(parts, p.Name+" "+verdictText(p, true))
+		parts = append(parts, p.Name+": "+verdictText(p, true))
 	}
 	return join(parts, "; ") + "."
 }

@@ -178,8 +178,17 @@ func (w *within) sort() {
 		}
 	}
 	w.sides = inOrder(w.sides, w.planned())
+	engines := make([]string, len(w.lots))
+	for i, l := range w.lots {
+		engines[i] = l.Engine
+	}
+	engines = inOrder(engines, w.run.Manifest.Plan.Engines)
 	slices.SortStableFunc(w.lots, func(a, b lot) int {
-		return results.CompareSetups(&w.run.Manifest.Plan, a.Setup, b.Setup)
+		return cmp.Or(
+			results.CompareSetups(&w.run.Manifest.Plan, a.Setup, b.Setup),
+			cmp.Compare(rateOf(&a.Setup), rateOf(&b.Setup)),
+			cmp.Compare(slices.Index(engines, a.Engine), slices.Index(engines, b.Engine)),
+		)
 	})
 	if len(rails) > 0 {
 		w.note("%s: a reference rail, not compared", join(slices.Sorted(maps.Keys(rails)), ", "))
@@ -187,6 +196,13 @@ func (w *within) sort() {
 	if without > 0 {
 		w.note("%s without %s left out", plural(without, "cell"), w.by.name)
 	}
+}
+
+func rateOf(s *results.Setup) float64 {
+	if s.Rate == nil {
+		return 0
+	}
+	return *s.Rate
 }
 
 // planned is the order in which the sides were asked for.
