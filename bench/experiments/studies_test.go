@@ -39,6 +39,12 @@ func perform(t *testing.T, s Study, lookup Lookup) (*results.Study, *results.Run
 func TestEveryStudyHasItsShapeAtTheTinyScale(t *testing.T) {
 	for _, s := range All() {
 		t.Run(s.Name, func(t *testing.T) {
+			var points []results.Point
+			judge := s.Judge
+			s.Judge = func(e *Evidence) {
+				points = e.Points
+				judge(e)
+			}
 			out, run := perform(t, s, catalog.Lookup)
 			for _, c := range run.Cells {
 				if c.Status != results.StatusOK {
@@ -52,6 +58,14 @@ func TestEveryStudyHasItsShapeAtTheTinyScale(t *testing.T) {
 				t.Logf("%s: %s", c.Text, c.Detail)
 			}
 			t.Logf("\n%s", Text(out.Figure, 80))
+			if len(out.Claims) == 0 || len(out.Figure.Points) == 0 {
+				t.Errorf("%d claims and %d points", len(out.Claims), len(out.Figure.Points))
+			}
+			// The control: evidence that is exchanged must break a claim.
+			cells, points := turned(run.Cells, points)
+			if _, claims := s.judged(Tiny, cells, points); len(Broken(claims)) == 0 {
+				t.Errorf("every claim holds, too, when the sides have each other's figures")
+			}
 		})
 	}
 }
