@@ -75,10 +75,15 @@ func TestTheChainVisitsEveryLineOnce(t *testing.T) {
 
 func TestUnitCostsThatAreCancelledCleanUp(t *testing.T) {
 	dir := t.TempDir()
-	for _, checks := range []int{0, 3, 5, 70} {
+	ctx := &countdown{Context: t.Context()}
+	if u, err := ProbeUnitCosts(ctx, dir); !errors.Is(err, context.Canceled) || u != (results.UnitCosts{}) {
+		t.Errorf("cancelled at once: %v, %+v", err, u)
+	}
+	for _, checks := range []int{0, 1, 30, 70} {
 		ctx := &countdown{Context: t.Context(), left: checks}
-		if _, err := ProbeUnitCosts(ctx, dir); !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled at check %d: %v", checks, err)
+		u := results.UnitCosts{}
+		if err := fileCosts(ctx, dir, &u); !errors.Is(err, context.Canceled) || u.DeviceRead4K != nil {
+			t.Errorf("cancelled at check %d: %v, %+v", checks, err, u)
 		}
 		wantEmpty(t, dir)
 	}

@@ -264,6 +264,9 @@ func TestFiguresAreMedians(t *testing.T) {
 	if x, _ = Explain(a, b, unitCosts()); !strings.Contains(strings.Join(x.Notes, " "), "chance") {
 		t.Errorf("times overlap; notes: %q", x.Notes)
 	}
+	if x, _ = Explain(b, a[:3], unitCosts()); strings.Contains(strings.Join(x.Notes, " "), "chance") {
+		t.Errorf("the slow side first; notes: %q", x.Notes)
+	}
 }
 
 // Whatever the counters are, parts add up to the time of a side, and terms and
@@ -331,6 +334,18 @@ func TestCountersWithoutAPriceAreTold(t *testing.T) {
 	if len(x.Differ) != 2 || x.Differ[0] != (Difference{"metrics.read.tombstones_skipped", "count/op", 0, 5}) ||
 		x.Differ[1] != (Difference{"metrics.log.bytes_written", "bytes/op", 100, 1000}) {
 		t.Errorf("%+v", x.Differ)
+	}
+}
+
+func TestDrawingOperationsIsNoPartOfTheirTime(t *testing.T) {
+	slow := cell("slow", 1000)
+	// A quarter of the workers' time: 1000 of 1333 ns are the operation's.
+	slow.Quality.RefillShare = results.Num(0.25)
+	slow.CPU.UserS = results.Num((1000 + 1000./3) * cellOps / 1e9)
+	for _, p := range explained(t, cell("fast", 500), slow).Parts {
+		if want := map[string]float64{partUser: 1000}[p.Name]; !near(*p.B, want) {
+			t.Errorf("%s: %v ns, want %v", p.Name, *p.B, want)
+		}
 	}
 }
 

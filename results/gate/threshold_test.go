@@ -61,6 +61,7 @@ func TestAThresholdThatIsWrongSaysHow(t *testing.T) {
 		"read.p99<1":          "with its unit",
 		"read.p99<fast":       "with its unit",
 		"read.p98<1ms":        "did you mean p90?",
+		"raed.p99<1ms":        "did you mean read?",
 		"op_per_s>1":          "did you mean ops_per_s?",
 		"ops_per_s>many":      "no number",
 		"ops_per_s>5q":        "no number",
@@ -79,7 +80,6 @@ func TestWhatARunDoesNotHaveIsRefused(t *testing.T) {
 	r := run("r", 1)
 	for text, want := range map[string]string{
 		"insert.p99<1ms":        "no operation insert",
-		"raed.p99<1ms":          "did you mean read?",
 		"lms:read.p99<1ms":      "did you mean lsm?",
 		"write_amp<3":           "no cell of the run has a figure",
 		"read.response.p99<1ms": "no cell of the run has a figure",
