@@ -24,6 +24,8 @@ func All() []Study {
 		scanCrossover(),
 		recoveryTime(),
 
+		coordinatedOmission(),
+
 		cachePolicies(),
 		cacheSkew(),
 		ycsbFidelity(),
