@@ -26,6 +26,7 @@ func Build(runs []*results.Run, o Options) (*Model, error) {
 			return nil, fmt.Errorf("build report: %s: %w", nameOf(run), err)
 		}
 	}
+	b.titles()
 	if err := b.fill(); err != nil {
 		return nil, fmt.Errorf("build report: %w", err)
 	}
@@ -128,6 +129,33 @@ func (b *builder) place(g *group) {
 	b.groups = slices.Insert(b.groups, at, g)
 	for i, g := range b.groups {
 		g.rename(fmt.Sprintf("t%d", i+1))
+	}
+}
+
+// titles tells tables of one run apart that would have the same title.
+func (b *builder) titles() {
+	for _, more := range []func(*results.Setup) string{
+		func(s *results.Setup) string { return s.Data() },
+		func(s *results.Setup) string { return s.Dist },
+		func(s *results.Setup) string {
+			if s.Rate == nil {
+				return ""
+			}
+			return results.TextCount(s.Rate) + " ops/s"
+		},
+	} {
+		byTitle := map[string][]*group{}
+		for _, g := range b.groups {
+			byTitle[g.Run+g.Title] = append(byTitle[g.Run+g.Title], g)
+		}
+		for _, same := range byTitle {
+			differ := func(g *group) bool { return more(&g.Setup) != more(&same[0].Setup) }
+			for _, g := range same {
+				if text := more(&g.Setup); slices.ContainsFunc(same, differ) && text != "" {
+					g.Title += ", " + text
+				}
+			}
+		}
 	}
 }
 

@@ -118,6 +118,9 @@ func matchOf(p *compare.Pair, baseline string, m compare.Metric) Match {
 	return match
 }
 
+// decided: the repetitions could tell, whatever they told.
+func (m *Match) decided() bool { return m.Told || m.Verdict == string(compare.NoDifference) }
+
 func (m *Match) sentence() string {
 	ratio := results.TextFactor(m.Ratio)
 	if m.Low != nil && m.High != nil {
@@ -155,7 +158,15 @@ func (b *builder) matrix(g *group) {
 		Notes: []string{fmt.Sprintf("Each row against each column; each column is a family of its own for Holm's correction (alpha %.3g).", g.alpha)},
 	}
 	for _, l := range g.ranked {
-		c.Names = append(c.Names, l.Engine)
+		for _, m := range g.pairs[l.Engine] {
+			if m.Ratio != nil { // somebody could be compared with it
+				c.Names = append(c.Names, l.Engine)
+				break
+			}
+		}
+	}
+	if len(c.Names) == 0 {
+		return
 	}
 	for _, row := range c.Names {
 		for _, column := range c.Names {

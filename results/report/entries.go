@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 func (b *builder) group(s *source, key string, rows []results.Row) *group {
 	setup := rows[0].Setup
 	g := &group{src: s, Table: Table{
-		Run: s.id, Key: key, Title: setup.Title(), About: results.About(s.run, rows),
+		Run: s.id, Key: key, Title: shortTitle(&setup), About: aboutOf(s, rows),
 		Setup: setup, Load: setup.IsLoad(),
 	}}
 	labels := labelsOf(rows)
@@ -35,6 +36,19 @@ func (b *builder) group(s *source, key string, rows []results.Row) *group {
 	slices.SortFunc(g.Ops, results.CompareOps)
 	g.rank(b.o.IncludeRed)
 	return g
+}
+
+// shortTitle leaves what a regime means to About.
+func shortTitle(s *results.Setup) string {
+	return strings.Replace(s.Title(), results.TextRegime(s.Regime), s.Regime, 1)
+}
+
+func aboutOf(s *source, rows []results.Row) []string {
+	about := results.About(s.run, rows)
+	if regime := results.TextRegime(rows[0].Regime); regime != rows[0].Regime {
+		about = append(about, regime)
+	}
+	return about
 }
 
 // labelsOf names engines and rails alike.
@@ -65,11 +79,32 @@ func (b *builder) lot(label string, r *results.Row) *lot {
 		l.Survives = &r.SurvivesKill
 	}
 	l.N, l.Reps = len(l.used), len(l.all)
-	l.Flags = flagsOf(l.all)
+	l.Flags = append(l.missing(), flagsOf(l.all)...)
 	l.measure()
 	l.Lamp = l.lamp()
 	l.Text = l.text()
 	return l
+}
+
+// missing says which repetitions are not in the figures, as flags do.
+func (l *lot) missing() []results.Flag {
+	var flags []results.Flag
+	if len(l.used) == 0 {
+		return nil
+	}
+	if l.Left > 0 {
+		flags = append(flags, results.Flag{Name: "left_out", Level: results.LampYellow, Reason: fmt.Sprintf(
+			"%d of %s left out, because the lamp is red", l.Left, count(len(l.all), "repetition"),
+		)})
+	}
+	for _, status := range []results.Status{results.StatusFailed, results.StatusPartial, results.StatusUnsupported, results.StatusSkipped} {
+		if n := l.row.Outcomes[status]; n > 0 {
+			flags = append(flags, results.Flag{Name: string(status), Level: results.LampYellow, Reason: fmt.Sprintf(
+				"%d of %s: %s", n, count(len(l.all), "repetition"), cmp.Or(l.row.Reason, "no reason was recorded"),
+			)})
+		}
+	}
+	return flags
 }
 
 // lamp is red when the figures rest on red cells, and at most yellow when some
@@ -225,9 +260,10 @@ func openOf(cells []*results.Cell) *Open {
 	}
 }
 
-// rankable: it has a figure that is fit for a ranking, and never failed.
+// rankable: it has a figure that is fit for a ranking, of whole repetitions,
+// and never failed.
 func (l *lot) rankable(includeRed bool) bool {
-	return l.Rate.Median != nil && l.row.Outcomes[results.StatusFailed] == 0 &&
+	return l.Rate.Median != nil && l.Status == results.StatusOK && l.row.Outcomes[results.StatusFailed] == 0 &&
 		(includeRed || l.Lamp != results.LampRed)
 }
 

@@ -51,7 +51,7 @@ func environmentOf(s *source) Environment {
 
 func hostFacts(h *results.Host) []Fact {
 	return facts(
-		"processor", h.CPUModel, "processors", strconv.Itoa(h.CPUs), "threads a core", integer(h.ThreadsACore),
+		"processor", h.CPUModel, "processors", positive(h.CPUs), "threads a core", integer(h.ThreadsACore),
 		"NUMA nodes", integer(h.NUMANodes), "governor", h.Governor, "turbo", yesNo(h.Turbo), "virtual", h.Virtual,
 		"memory", size(h.Memory), "memory limit", size(h.MemoryLimit), "processor limit", results.TextNumber(h.CPULimit),
 		"system", h.OS, "kernel", h.Kernel, "clock source", h.Clocksource, "huge pages", h.HugePages,
@@ -70,8 +70,8 @@ func diskFacts(d *results.Disk) []Fact {
 
 func goFacts(g *results.GoInfo) []Fact {
 	return facts(
-		"version", g.Version, "platform", g.GOOS+"/"+g.GOARCH, "GOAMD64", g.GOAMD64,
-		"GOMAXPROCS", strconv.Itoa(g.GOMAXPROCS), "GOGC", g.GOGC, "GOMEMLIMIT", g.GOMEMLIMIT,
+		"version", g.Version, "platform", strings.Trim(g.GOOS+"/"+g.GOARCH, "/"), "GOAMD64", g.GOAMD64,
+		"GOMAXPROCS", positive(g.GOMAXPROCS), "GOGC", g.GOGC, "GOMEMLIMIT", g.GOMEMLIMIT,
 	)
 }
 
@@ -110,15 +110,18 @@ func calibrationFacts(c *results.Calibration) []Fact {
 
 func runFacts(m *results.Manifest) []Fact {
 	p := &m.Plan
-	took := ""
+	took, measured := "", ""
+	if p.DurationS > 0 { // else by number of operations
+		measured = plainSeconds(p.DurationS)
+	}
 	if m.Finished != nil {
 		took = m.Finished.Sub(m.Started).Round(time.Second).String()
 	}
 	return facts(
 		"started", m.Started.UTC().Format(time.DateTime+" UTC"), "took", took, "status", string(m.Status),
 		"engines", strings.Join(p.Engines, " "), "workloads", strings.Join(p.Workloads, " "),
-		"repetitions", strconv.Itoa(p.Reps), "seed", strconv.FormatUint(p.Seed, 10),
-		"regime", p.Regime, "measured", plainSeconds(p.DurationS), "warm-up", plainSeconds(p.WarmupS),
+		"repetitions", positive(p.Reps), "seed", strconv.FormatUint(p.Seed, 10),
+		"regime", p.Regime, "measured", measured, "warm-up", plainSeconds(p.WarmupS),
 		"SHA-256 of the specification", m.SpecSHA,
 	)
 }
@@ -141,6 +144,14 @@ func integer(n *int) string {
 		return ""
 	}
 	return strconv.Itoa(*n)
+}
+
+// positive is a number that is unknown when it is zero.
+func positive(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 func yesNo(b *bool) string {

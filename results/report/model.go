@@ -102,7 +102,7 @@ type Table struct {
 	ID    string        `json:"id"` // t1, t2, ...
 	Run   string        `json:"run"`
 	Key   string        `json:"key"`
-	Title string        `json:"title"` // workload A, sync (acknowledged = on disk), 2 threads
+	Title string        `json:"title"` // workload A, sync, 2 threads
 	About []string      `json:"about"` // what was asked, and how
 	Setup results.Setup `json:"setup"`
 	Load  bool          `json:"load"` // it measures the load phase

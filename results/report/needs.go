@@ -108,14 +108,23 @@ func judgeTail(g *group) (name, words string) {
 
 const nothingTells = "Nothing in this report tells."
 
-// table is the one that tells most; of two that tell as much, the one with
-// more engines.
+// table is the one that tells most; of two that tell as much, the one that
+// ranks more engines, and then one where writes do not wait for the disk.
 func (d *demand) table(groups []*group) *group {
 	return pick(groups, func(g *group) float64 {
 		if g.best() == nil {
 			return 0
 		}
-		return d.score(g) * (1 + float64(len(g.ranked))/1e6)
+		more := 0.0
+		for _, l := range g.ranked {
+			if l.Rank != nil {
+				more++
+			}
+		}
+		if g.Setup.Regime != results.RegimeSync {
+			more += 0.5
+		}
+		return d.score(g) * (1 + more/1e6)
 	})
 }
 

@@ -51,6 +51,8 @@ type outcome struct {
 	ratio float64  // of the winner to the next; 0: unknown
 	needs int      // repetitions that a verdict takes
 	text  string   // the rate, of one that is alone
+	// others: there are others, but none that could be ranked.
+	others bool
 }
 
 type outcomeKind int
@@ -82,7 +84,7 @@ func outcomeOf(g *group) outcome {
 			o.ratio = advantage(best, l)
 		}
 		switch {
-		case l.VsBest == nil || l.VsBest.Verdict == string(compare.Undecidable) || l.VsBest.Verdict == string(compare.NoFigure):
+		case l.VsBest == nil || !l.VsBest.decided():
 			o.kind = undecided
 			if l.VsBest != nil {
 				o.needs = max(o.needs, l.VsBest.Needs)
@@ -93,7 +95,7 @@ func outcomeOf(g *group) outcome {
 	}
 	switch {
 	case next == nil:
-		o.kind, o.text = alone, best.Text
+		o.kind, o.text, o.others = alone, best.Text, len(g.ranked) > 1
 	case o.kind == undecided:
 		o.names = o.names[:1]
 	case len(o.names) > 1:
@@ -134,6 +136,9 @@ func (g *group) shortName() (workload string, threads int) {
 func (o *outcome) sentence() string {
 	switch o.kind {
 	case alone:
+		if o.others {
+			return fmt.Sprintf("Only %s can be ranked: %s ops/s.", o.names[0], o.text)
+		}
 		return fmt.Sprintf("%s was measured alone: %s ops/s.", o.names[0], o.text)
 	case won:
 		return fmt.Sprintf("%s is fastest, %s the next.", o.names[0], shortFactor(o.ratio))
@@ -191,16 +196,38 @@ func (t *tally) sentence() string {
 		parts = append(parts, text)
 	}
 	for _, lot := range t.lots(alone) {
-		what := tablesOf(lot)
-		if len(lot) == 1 {
-			what += ", " + lot[0].text + " ops/s"
-		}
-		parts = append(parts, fmt.Sprintf("%s was measured alone in %s", lot[0].names[0], what))
+		parts = append(parts, aloneIn(lot)...)
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return strings.Join(parts, "; ") + "."
+}
+
+// aloneIn says where one engine has nobody to be compared with, and why.
+func aloneIn(lot []outcome) []string {
+	var parts []string
+	for _, others := range []bool{false, true} {
+		var some []outcome
+		for _, o := range lot {
+			if o.others == others {
+				some = append(some, o)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		text := "%s was measured alone in %s"
+		if others {
+			text = "only %s can be ranked in %s"
+		}
+		text = fmt.Sprintf(text, some[0].names[0], tablesOf(some))
+		if len(some) == 1 {
+			text += ", " + some[0].text + " ops/s"
+		}
+		parts = append(parts, text)
+	}
+	return parts
 }
 
 // undecided says where the repetitions are too few, and who leads there.
@@ -283,7 +310,7 @@ func (t *tally) summary() string {
 		parts = append(parts, fmt.Sprintf("in %d the repetitions are too few to tell", n))
 	}
 	if n := count(alone); n > 0 {
-		parts = append(parts, fmt.Sprintf("in %d an engine was measured alone", n))
+		parts = append(parts, fmt.Sprintf("in %d there is nobody to be compared with", n))
 	}
 	if len(parts) == 0 {
 		return "Nothing was measured that could be ranked."
@@ -380,10 +407,12 @@ func (b *builder) oneRegime() bool {
 }
 
 func upperFirst(s string) string {
-	if strings.HasPrefix(s, "in ") {
-		return "I" + s[1:]
+	for _, word := range []string{"in ", "only "} { // names of engines are as they are
+		if strings.HasPrefix(s, word) {
+			return strings.ToUpper(s[:1]) + s[1:]
+		}
 	}
-	return s // names of engines are as they are
+	return s
 }
 
 func lowerFirst(s string) string {
