@@ -32,11 +32,13 @@ func entryOf(t testing.TB, m *Model, regime, workload, name string) *Entry {
 // Nothing is dropped: each cell is a repetition of an entry, and each that
 // failed, was refused or has a flag is in the quality log by its id.
 func TestEveryCellIsInTheReport(t *testing.T) {
-	runs := append(committed(t), sampleRun(t, sampleManifest(), sampleCells()))
-	for _, run := range runs {
-		m, err := Build([]*results.Run{run}, Options{})
-		must(t, err)
-		reps := 0
+	runs, err := committed()
+	must(t, err)
+	sample := memoryRun(sampleManifest(), sampleCells())
+	m, err := Build([]*results.Run{sample}, Options{})
+	must(t, err)
+	for _, run := range append(slices.Clone(runs), built{sample, m}) {
+		m, reps := run.model, 0
 		for _, table := range m.Tables {
 			for _, e := range append(slices.Clone(table.Entries), table.Rails...) {
 				reps += e.Reps
@@ -71,7 +73,7 @@ func TestWhatIsUnknownIsNeverZero(t *testing.T) {
 	for _, op := range c.Ops {
 		op.Service = nil // nothing was timed
 	}
-	m, err := Build([]*results.Run{sampleRun(t, sampleManifest(), []sampleCell{c})}, Options{})
+	m, err := Build([]*results.Run{memoryRun(sampleManifest(), []sampleCell{c})}, Options{})
 	must(t, err)
 	for _, f := range m.Tables[0].Entries[0].figures() {
 		if f.name != rateMetric && (f.N != 0 || f.Median != nil || f.Low != nil || f.Min != nil) {
@@ -91,7 +93,7 @@ func TestWhatIsUnknownIsNeverZero(t *testing.T) {
 }
 
 func TestOnlyWhatIsToldApartIsCalledFaster(t *testing.T) {
-	m := sampleModel(t)
+	m := memoryModel(t)
 	a, c := entryOf(t, m, "async", "A", "hash"), entryOf(t, m, "async", "C", "lsm")
 	if a.Rank == nil || *a.Rank != 1 || !a.Best || a.VsBest != nil {
 		t.Errorf("hash in A: %+v", a)
@@ -105,7 +107,7 @@ func TestOnlyWhatIsToldApartIsCalledFaster(t *testing.T) {
 }
 
 func TestARedEntryIsShownAndNotRankedUnlessAskedFor(t *testing.T) {
-	run := sampleRun(t, sampleManifest(), sampleCells())
+	run := memoryRun(sampleManifest(), sampleCells())
 	for _, include := range []bool{false, true} {
 		m, err := Build([]*results.Run{run}, Options{IncludeRed: include})
 		must(t, err)
@@ -125,7 +127,7 @@ func TestARedRepetitionIsLeftOutOfTheFigure(t *testing.T) {
 	}
 	cells[2].Quality.Flags = []results.Flag{{Name: "errors", Level: "red", Reason: "wrong"}}
 	cells[2].Quality.Lamp = "" // from before there were lamps: the flags say it
-	m, err := Build([]*results.Run{sampleRun(t, results.Manifest{}, cells)}, Options{})
+	m, err := Build([]*results.Run{memoryRun(results.Manifest{}, cells)}, Options{})
 	must(t, err)
 	e := &m.Tables[0].Entries[0]
 	if e.N != 2 || e.Left != 1 || *e.Rate.Median != 1001 || e.Lamp != results.LampYellow {
@@ -137,7 +139,7 @@ func TestARedRepetitionIsLeftOutOfTheFigure(t *testing.T) {
 }
 
 func TestWhoFailedOnceIsNotRanked(t *testing.T) {
-	e := entryOf(t, sampleModel(t), "sync", "A", "lsm")
+	e := entryOf(t, memoryModel(t), "sync", "A", "lsm")
 	if e.Rank != nil || e.Best || e.N != 5 || e.Reps != 6 {
 		t.Errorf("rank %v, best %v, n %d of %d", e.Rank, e.Best, e.N, e.Reps)
 	}
@@ -150,7 +152,7 @@ func TestAnInterruptedRunBecomesAReport(t *testing.T) {
 		c.Status = results.StatusSkipped
 		cells = append(cells, c)
 	}
-	m, err := Build([]*results.Run{sampleRun(t, results.Manifest{Experiment: "cut"}, cells)}, Options{})
+	m, err := Build([]*results.Run{memoryRun(results.Manifest{Experiment: "cut"}, cells)}, Options{})
 	must(t, err)
 	if want := "Nothing was measured that could be ranked."; m.Verdict.Headline != want {
 		t.Errorf("headline %q, want %q", m.Verdict.Headline, want)
@@ -164,11 +166,7 @@ func TestAnInterruptedRunBecomesAReport(t *testing.T) {
 }
 
 func TestARunWithoutFilesBecomesAReport(t *testing.T) {
-	run := &results.Run{Manifest: sampleManifest()}
-	for _, c := range sampleCells() {
-		run.Cells = append(run.Cells, c.Cell)
-	}
-	m, err := Build([]*results.Run{run}, Options{Title: "mine"})
+	m, err := Build([]*results.Run{memoryRun(sampleManifest(), sampleCells())}, Options{Title: "mine"})
 	must(t, err)
 	if m.Title != "mine" || len(m.Tables) == 0 || len(m.Curves) != 0 || len(m.Series) != 0 {
 		t.Errorf("title %q, %d tables, %d curves, %d series", m.Title, len(m.Tables), len(m.Curves), len(m.Series))
@@ -188,7 +186,7 @@ func TestBeforeAndAfterAreCompared(t *testing.T) {
 			after[i].OpsPerS = results.Num(*after[i].OpsPerS * 2)
 		}
 	}
-	m, err := Build([]*results.Run{sampleRun(t, results.Manifest{Experiment: "one"}, before), sampleRun(t, results.Manifest{Experiment: "one"}, after)}, Options{})
+	m, err := Build([]*results.Run{memoryRun(results.Manifest{Experiment: "one"}, before), memoryRun(results.Manifest{Experiment: "one"}, after)}, Options{})
 	must(t, err)
 	if m.Runs[0].Name == m.Runs[1].Name {
 		t.Errorf("both runs are called %s", m.Runs[0].Name)
@@ -210,7 +208,7 @@ func TestUnlikeRunsAreShownAndNotCompared(t *testing.T) {
 	for i := range other {
 		other[i].Workload.Records = 5
 	}
-	m, err := Build([]*results.Run{sampleRun(t, results.Manifest{Experiment: "one"}, one), sampleRun(t, results.Manifest{Experiment: "other"}, other)}, Options{})
+	m, err := Build([]*results.Run{memoryRun(results.Manifest{Experiment: "one"}, one), memoryRun(results.Manifest{Experiment: "other"}, other)}, Options{})
 	must(t, err)
 	if len(m.Changes) != 0 || !slices.ContainsFunc(m.Verdict.Caveats, func(s string) bool { return strings.Contains(s, "records") }) {
 		t.Errorf("%d changes; caveats %q", len(m.Changes), m.Verdict.Caveats)
@@ -218,7 +216,7 @@ func TestUnlikeRunsAreShownAndNotCompared(t *testing.T) {
 }
 
 func TestADamagedFileIsNamed(t *testing.T) {
-	run := sampleRun(t, sampleManifest(), sampleCells())
+	run := sampleRun(t, sampleManifest(), sampleCells()[:1])
 	damage(t, run, "async-A-hash-r1.hlog")
 	_, err := Build([]*results.Run{run}, Options{})
 	if err == nil || !strings.Contains(err.Error(), "async-A-hash-r1") {

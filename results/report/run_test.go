@@ -144,6 +144,30 @@ func sampleManifest() results.Manifest {
 	}
 }
 
+// memoryRun is a run without files.
+func memoryRun(m results.Manifest, cells []sampleCell) *results.Run {
+	run := &results.Run{Manifest: m}
+	for _, c := range cells {
+		run.Cells = append(run.Cells, c.Cell)
+	}
+	return run
+}
+
+func memoryModel(t testing.TB) *Model {
+	t.Helper()
+	return memoryModelOf(t, sampleCells())
+}
+
+// memoryModelOf is the report of cells in a run that is no study.
+func memoryModelOf(t testing.TB, cells []sampleCell) *Model {
+	t.Helper()
+	manifest := sampleManifest()
+	manifest.Study, manifest.Searches = nil, nil
+	m, err := Build([]*results.Run{memoryRun(manifest, cells)}, Options{})
+	must(t, err)
+	return m
+}
+
 // sampleRun writes cells with their files and opens them.
 func sampleRun(t testing.TB, m results.Manifest, cells []sampleCell) *results.Run {
 	t.Helper()
