@@ -143,7 +143,7 @@ const kinds = (() => {
   // 1/(1-p), labelled with the percentiles.
   const curves = {
     height: (spec, width) => (narrow(width) ? 250 : spec.high ? 340 : 280) + (spec.legend ? 20 : 0),
-    option(spec, p) {
+    option(spec, p, width) {
       const categories = spec.x.names && spec.x.names.length ? spec.x.names : null;
       const x = categories ? category(categories, p, {
         name: spec.x.name, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: p.dim, fontSize: 11 },
@@ -151,7 +151,7 @@ const kinds = (() => {
       }) : axis(spec.x, p, false);
       if (spec.tail) {
         x.axisLabel.formatter = (v) => format.percentile(v);
-        x.splitLine.show = true;
+        x.axisLabel.fontSize = narrow(width) ? 10 : 11;
       }
       const name = (v) => (spec.tail ? "p" + format.percentile(v) : categories ? v : format.value(Number(v), spec.x.unit));
       return {
