@@ -153,7 +153,7 @@ func (p *htmlPage) funcs() template.FuncMap {
 		// marks
 		"mark": mark, "markof": p.markOf, "lamp": lamp, "rankplot": newRankPlot, "triangle": triangleSVG,
 		// shapes of tables
-		"overview": p.overview, "times": p.times, "matrix": matrix, "weight": weight, "bar": shareBar,
+		"overview": p.overview, "times": p.times, "matrix": matrix, "changes": p.changeTables, "outcome": shortVerdict, "weight": weight, "bar": shareBar,
 		"facts": factTable, "options": newOptionTable, "checks": failedChecks, "run": p.runName,
 		"runs": func() int { return len(p.Runs) }, "pair": newRankRow, "of": p.seriesOf,
 		"columns": func(s SettingsOf, rows []Setting, caption string) optionRows { return optionRows{s, rows, caption} },

@@ -45,7 +45,7 @@ type chartAxis struct {
 	Names []string `json:"names,omitempty"` // of an axis without numbers
 }
 
-// chartSeries has points [x, y, low, high, note], or dotPoints.
+// chartSeries has points [x, y, low, high, note, unfit], or dotPoints.
 type chartSeries struct {
 	Name   string `json:"name"`
 	Color  int    `json:"c"`
@@ -240,7 +240,7 @@ func linesChart(lines []Line, x, y chartAxis, names []string) (chartSpec, [][]st
 				}
 				at = *q.Num
 			}
-			points = append(points, []any{at, q.Y, q.Low, q.High, q.Note})
+			points = append(points, []any{at, q.Y, q.Low, q.High, q.Note, q.Lamp == results.LampRed})
 			rows = append(rows, []string{l.Name, q.X, quantity(q.Y, y.Unit), interval(q.Low, q.High, y.Unit), strconv.Itoa(q.N), cmp.Or(q.Note, q.Lamp)})
 			if q.Y != nil {
 				ys = append(ys, *q.Y)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
@@ -267,6 +268,60 @@ func matrix(c *Comparison) [][]*Match {
 		}
 	}
 	return cells
+}
+
+// A changeTable has all changes from one run to another.
+type changeTable struct {
+	Base, New string // names of the runs
+	Rows      []changeRow
+	Notes     []string
+}
+
+type changeRow struct {
+	*Comparison
+	What   string // the table, in short
+	Engine string
+	Match  *Match
+}
+
+// changeTables joins the changes, a group each, into a table a pair of runs.
+func (p *htmlPage) changeTables() []changeTable {
+	var out []changeTable
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		base, changed := p.runName(c.Base), p.runName(c.New)
+		k := slices.IndexFunc(out, func(t changeTable) bool { return t.Base == base && t.New == changed })
+		if k < 0 {
+			k = len(out)
+			out = append(out, changeTable{Base: base, New: changed})
+		}
+		for j := range c.Pairs {
+			row := changeRow{c, c.Title, cmp.Or(c.Subject, c.Pairs[j].Name), &c.Pairs[j]}
+			if t := p.tables[c.Table]; t != nil {
+				row.What = p.shortInRun(t)
+			}
+			out[k].Rows = append(out[k].Rows, row)
+		}
+		for _, n := range c.Notes {
+			if !slices.Contains(out[k].Notes, n) {
+				out[k].Notes = append(out[k].Notes, n)
+			}
+		}
+	}
+	return out
+}
+
+// shortVerdict is the verdict of a comparison in a few words.
+func shortVerdict(m *Match) string {
+	switch {
+	case m.Left != "":
+		return m.Left
+	case m.Needs > 0:
+		return fmt.Sprintf("%s: it takes %d repetitions", m.Verdict, m.Needs)
+	case !m.Told && m.MDE != nil:
+		return m.Verdict + "; " + results.TextFactor(m.MDE) + " would have been found"
+	}
+	return m.Verdict
 }
 
 // weight is how strongly a difference is coloured, in percent of the full

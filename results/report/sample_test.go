@@ -161,6 +161,7 @@ func richRest(m *Model, yes, no *bool) {
 		{X: "10000", Num: results.Num(10000), Y: results.Num(2e5), Lamp: "green"}, {X: "40000", Num: results.Num(40000), Y: results.Num(1.5e6), Lamp: "green"}, {X: "50000", Num: results.Num(50000), Y: results.Num(9e7), Lamp: "red", Note: "saturated"},
 	}}}
 	change := richComparison("", "after against before")
+	change.Base, change.New, change.Subject = "r1", "r2", "hash"
 	change.Names, change.Pairs = []string{"hash, A"}, change.Pairs[:1]
 	m.Changes = []Comparison{change}
 	m.Explanations = []Explanation{{Table: "t1", A: "hash", B: "lsm", Workload: "A", NsA: results.Num(400), NsB: results.Num(900), Text: "Block reads explain 60 %.", UnexplainedNs: results.Num(200), UnexplainedShare: results.Num(0.4), Terms: []ExplanationTerm{

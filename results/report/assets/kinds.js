@@ -139,6 +139,14 @@ const kinds = (() => {
     }];
   }
 
+  // point is one of a curve: hollow and red where it is unfit, as a rate that
+  // did not meet its objective is.
+  function point(q, s, p) {
+    const value = q.map((v) => (v === null ? "-" : v));
+    if (!q[5]) return value;
+    return { value, symbol: "emptyCircle", symbolSize: 9, itemStyle: { color: p.bad, borderColor: p.bad, borderWidth: 2 } };
+  }
+
   // curves: lines, with whiskers where there are intervals. A tail axis has
   // 1/(1-p), labelled with the percentiles.
   const curves = {
@@ -155,7 +163,7 @@ const kinds = (() => {
       }
       const name = (v) => (spec.tail ? "p" + format.percentile(v) : categories ? v : format.value(Number(v), spec.x.unit));
       return {
-        legend: legend(spec, p), xAxis: x, yAxis: axis(spec.y, p, true),
+        legend: Object.assign(legend(spec, p), spec.scatter ? { itemWidth: 10 } : {}), xAxis: x, yAxis: axis(spec.y, p, true),
         grid: grid({ top: (spec.legend ? 26 : 0) + 28, right: spec.tail ? 34 : 22 }),
         tooltip: {
           trigger: spec.tail || spec.loose ? "item" : "axis", ...box(p),
@@ -172,7 +180,7 @@ const kinds = (() => {
           },
         },
         series: spec.series.flatMap((s) => [{
-          type: spec.scatter ? "scatter" : "line", name: s.name, color: colour(p, s.c), data: s.points.map((q) => q.map((v) => (v === null ? "-" : v))),
+          type: spec.scatter ? "scatter" : "line", name: s.name, color: colour(p, s.c), data: s.points.map((q) => point(q, s, p)),
           encode: { x: 0, y: 1 }, symbol: shape(s.c), symbolSize: spec.scatter ? 9 : 6, showSymbol: !spec.tail && s.points.length <= 40, connectNulls: false,
           lineStyle: { width: 1.8, type: dash(s.d === undefined ? s.c : s.d) }, emphasis: { disabled: spec.series.length < 2, focus: "series" }, z: 3,
         }, ...whiskers(s, p, categories)]),

@@ -81,7 +81,7 @@ const timeline = (() => {
       if (m.unit.startsWith("bytes")) Object.assign(y, binary(Math.max(...m.values.filter(kinds.known))));
       ys.push(y);
       series.push({
-        type: "line", name: m.name, xAxisIndex: i, yAxisIndex: i, color: kinds.colour(p, spec.c), showSymbol: spec.t.length <= 30, symbol: "circle", symbolSize: 4,
+        type: "line", name: m.name, xAxisIndex: i, yAxisIndex: i, color: kinds.colour(p, spec.c), showSymbol: spec.t.length <= 12, symbol: "circle", symbolSize: 4,
         lineStyle: { width: 1.5 }, data: spec.t.map((t, k) => [t, kinds.known(m.values[k]) ? m.values[k] : "-"]), markArea: shade(spec, p, i === 0),
       });
       top += panel + gap;
