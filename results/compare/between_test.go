@@ -146,3 +146,47 @@ func TestOtherSeedsAreNoted(t *testing.T) {
 		t.Errorf("%v, %v", c.Notes, err)
 	}
 }
+
+func TestAxesThatOverlapInPartAreComparedWhereTheyDo(t *testing.T) {
+	one := map[string]float64{"lsm": 1, "pebble": 1}
+	at := func(threads ...int) *results.Run {
+		all := made(one, nil)
+		cells := all.Cells
+		all.Cells = nil
+		for _, n := range threads {
+			for _, c := range cells {
+				c.Load.Threads = n
+				all.Cells = append(all.Cells, c)
+			}
+		}
+		return all
+	}
+	c, err := Between(at(2, 8), at(8, 16), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := strings.Join(c.Notes, "\n")
+	if len(c.Groups) != 2 || c.Groups[0].Setup.Threads != 8 || !strings.Contains(notes, "lsm A t2") || !strings.Contains(notes, "lsm A t16") {
+		t.Errorf("%d groups, notes %s", len(c.Groups), notes)
+	}
+}
+
+func TestRailsOfTwoRunsAreNotCompared(t *testing.T) {
+	rail := func(c *results.Cell) { c.Engine.Rail = c.Engine.Name == "pebble" }
+	one := map[string]float64{"lsm": 1, "pebble": 1}
+	c, err := Between(made(one, rail), made(one, rail), Options{})
+	if err != nil || len(c.Groups[0].Pairs) != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestASummaryHasALineAPair(t *testing.T) {
+	c := mustWithin(t, made(map[string]float64{"lsm": 2, "pebble": 1}, nil), Options{Baseline: "pebble"})
+	var b strings.Builder
+	if err := c.Summary(&b, results.TableOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if text := b.String(); strings.Count(text, "better") != 2 || !strings.Contains(text, "Compared with pebble") {
+		t.Error(text)
+	}
+}

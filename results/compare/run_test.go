@@ -10,6 +10,7 @@ import (
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/results/stat"
 )
 
 // A maker makes runs of repetitions whose rates are known.
@@ -332,5 +333,49 @@ func TestARunWithNothingToCompareSaysWhy(t *testing.T) {
 	for _, alpha := range []float64{-1, 0.6, 1e-9, math.NaN()} {
 		_, err = Within(two, Options{Alpha: alpha})
 		wantError(t, err, "alpha")
+	}
+}
+
+func TestPairsAreOfOneRepetitionThoughOthersAreMissing(t *testing.T) {
+	m := maker{
+		engines: []string{"a", "b"}, workloads: []string{"A"}, reps: 8,
+		rate: func(e, _ string, rep int) float64 {
+			if e == "b" {
+				return 1100 * float64(rep*rep)
+			}
+			return 1000 * float64(rep*rep)
+		},
+		change: func(c *results.Cell) {
+			if c.Engine.Name == "b" && c.Rep == 2 || c.Engine.Name == "a" && c.Rep == 5 {
+				c.Quality.Lamp = results.LampRed
+			}
+		},
+	}
+	p := mustWithin(t, m.run(), Options{}).Groups[0].Pairs[0]
+	if p.Paired != 6 || p.N != 7 || p.NBase != 7 || math.Abs(*p.Low-1.1) > 1e-9 || math.Abs(*p.High-1.1) > 1e-9 {
+		t.Errorf("%d pairs of %d and %d, %g to %g", p.Paired, p.NBase, p.N, *p.Low, *p.High)
+	}
+}
+
+func TestWhatIsDetectableDependsOnPairingAndOnTheNumberOfSides(t *testing.T) {
+	// Sides that move together: only the rank test limits what can be found.
+	rate := func(_, _ string, rep int) float64 { return 1000 * math.Exp(0.05*float64((rep*5)%7)) }
+	mde := func(engines ...string) float64 {
+		run := maker{engines: engines, workloads: []string{"A"}, reps: 6, rate: rate}.run()
+		p := mustWithin(t, run, Options{}).Groups[0].Pairs[0]
+		if p.MDE == nil {
+			t.Fatalf("%+v", p)
+		}
+		return *p.MDE
+	}
+	var logs []float64
+	for rep := 1; rep <= 6; rep++ {
+		logs = append(logs, math.Log(rate("", "", rep)))
+	}
+	for tests, got := range map[int]float64{1: mde("a", "b"), 4: mde("a", "b", "c", "d", "e")} {
+		d := stat.Design{N: 6, M: 6, Paired: 6, TestAlpha: 0.05 / float64(tests), IntervalAlpha: 0.05, Correlation: 1}
+		if want := stat.MDE(stat.Deviation(logs), d.Effect()); math.Abs(got-want) > 1e-9 {
+			t.Errorf("of %d tests: %g, want %g", tests, got, want)
+		}
 	}
 }
