@@ -32,6 +32,7 @@ type Rig struct {
 	driver engine.Driver
 	disk   func(vfs.FS) vfs.FS // nil: as it is
 	given  map[string]string
+	axes   map[string]string
 	files  *vfs.Counting // nil: the engine has its own file system
 	level  engine.Durability
 	closed bool
@@ -65,7 +66,7 @@ func (l *Lab) OpenOn(s Side, disk func(vfs.FS) vfs.FS) (*Rig, error) {
 		return nil, err
 	}
 	b := &Rig{
-		Label: s.label(), Dir: filepath.Join(dir, "data"), lab: l, driver: c.Driver, given: s.Settings, disk: disk,
+		Label: s.label(), Dir: filepath.Join(dir, "data"), lab: l, driver: c.Driver, given: s.Settings, axes: s.Axes, disk: disk,
 		live: make(map[uint64]int), tally: tally{ops: make(map[string]*results.OpStats)},
 	}
 	if err := b.Reopen(); err != nil {
@@ -110,6 +111,7 @@ func (b *Rig) Finish() error {
 		return fmt.Errorf("%s: close: %w", b.Label, err)
 	}
 	for _, c := range b.cells.list {
+		c.Amp = results.Amplify(c.IO)
 		if err := b.lab.o.Results.AddCell(*c); err != nil {
 			return err
 		}
@@ -307,6 +309,7 @@ func (b *Rig) Measure(ctx context.Context, workload string, f func() error) erro
 	c.Metrics = after.Since(&before)
 	if b.files != nil {
 		moved := b.counted().Minus(files)
+		c.IO.FileBytes, c.IO.SettleFileBytes = engine.Known(moved.WriteBytes), engine.Known(0) // the rest is in it
 		c.IO.WriteChars, c.IO.WriteCalls = engine.Known(moved.WriteBytes), engine.Known(moved.Writes)
 		c.IO.ReadChars, c.IO.ReadCalls = engine.Known(moved.ReadBytes), engine.Known(moved.Reads)
 		c.IO.Fsyncs = engine.Known(moved.Syncs)
@@ -332,6 +335,7 @@ func (b *Rig) cell(workload string) *results.Cell {
 			Name: b.driver.Name, Version: b.driver.Version, Family: b.driver.Family, Rail: b.driver.Rail,
 			Settings: resolved(b.driver, b.given), Caps: &caps, Asterisks: b.driver.Asterisks,
 		},
+		Axes:     b.axes,
 		Workload: results.WorkloadInfo{Name: workload, Records: uint64(len(b.live)), KeyFormat: "binary:16"},
 		Load:     results.LoadInfo{Mode: "closed", Threads: 1, Driver: "study"},
 	}

@@ -28,7 +28,7 @@
 //	spec.go        spec.resolved.yaml
 //	machine.go     the machine and the program, for the manifest
 //	directory.go   whose a directory is; tables of it
-//	expcmd.go      built-in experiments; exptext.go  what they print
+//	expcmd.go      exp: built-in experiments; exptext.go  what they print
 //	tracecmd.go    trace; traceprint.go: what it prints
 //	loadcmd.go, inspectcmd.go, verifycmd.go, enginecmd.go, workloadcmd.go,
 //	calibratecmd.go, comparecmd.go, explaincmd.go, checkcmd.go, reportcmd.go,

@@ -120,8 +120,8 @@ func (a *app) studies(args []string) ([]experiments.Study, error) {
 	return list, nil
 }
 
-// expRun runs experiments one after the other. All are run, whatever becomes
-// of one; the error is the gravest.
+// expRun runs experiments one after the other. Of several all are run,
+// whatever becomes of one; the error is the gravest.
 func (a *app) expRun(ctx context.Context, o *expOptions, args []string) error {
 	list, err := a.studies(args)
 	if err != nil {
@@ -142,8 +142,12 @@ func (a *app) expRun(ctx context.Context, o *expOptions, args []string) error {
 		r := &studyRun{app: a, o: o, study: s, scale: scale}
 		r.place(len(list) > 1)
 		outcome, err := r.perform(ctx)
-		if err != nil {
+		if err != nil && (len(list) == 1 || exitCode(err) == exitUsage || ctx.Err() != nil) {
 			return err
+		}
+		if err != nil {
+			a.report(err)
+			outcome = studyOutcome{study: &results.Study{Name: s.Name}, invalid: invalidRun{err.Error()}}
 		}
 		outcomes = append(outcomes, outcome)
 		if err := ctx.Err(); err != nil {

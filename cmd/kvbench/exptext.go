@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -101,8 +100,8 @@ func (a *app) expDescribe(name, format string) error {
 // studyOutcome is what came of an experiment.
 type studyOutcome struct {
 	study   *results.Study
-	run     *results.Run
-	invalid error // a cell failed, or the run was interrupted
+	run     *results.Run // nil: the experiment could not be carried through
+	invalid error        // a cell failed, or the run was interrupted
 }
 
 // missedClaims says that a study does not have its shape: exit code 3.
@@ -191,13 +190,10 @@ func indent(text, by string) string {
 func summaryOf(outcomes []studyOutcome) string {
 	rows := make([][]string, 0, len(outcomes))
 	for _, o := range outcomes {
-		held, advice := 0, 0
+		held := 0
 		for _, c := range o.study.Claims {
 			if c.Held != nil && *c.Held {
 				held++
-			}
-			if c.Advisory {
-				advice++
 			}
 		}
 		verdict := "held"
@@ -209,8 +205,11 @@ func summaryOf(outcomes []studyOutcome) string {
 		case err != nil:
 			verdict = "NOT HELD"
 		}
-		claims := fmt.Sprintf("%d of %d", held, len(o.study.Claims))
-		rows = append(rows, []string{o.study.Name, cmp.Or(claims, "-"), verdict, o.run.Dir})
+		claims, place := fmt.Sprintf("%d of %d", held, len(o.study.Claims)), ""
+		if o.run != nil {
+			place = o.run.Dir
+		}
+		rows = append(rows, []string{o.study.Name, claims, verdict, place})
 	}
 	return textTable([]string{"experiment", "claims held", "verdict", "results"}, rows)
 }
