@@ -22,6 +22,8 @@ the harness printed beside the figures.
   kvbench run                            a comparison in about a minute
   kvbench run pebble bbolt -w A,C,E      your own
   kvbench compare RESULTS                who is better, and whether it can be told
+  kvbench explain RESULTS A B            why one is slower, by its counters
+  kvbench check BASE NEW                 whether counters got worse
   kvbench report RESULTS                 a page to read, mail or keep
   kvbench engine list                    what can be measured
   kvbench workload list                  what can be asked

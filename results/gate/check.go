@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -89,7 +90,7 @@ func Check(base, changed *results.Run, o Options) (*Report, error) {
 	if o.MaxRegress < 0 || math.IsNaN(o.MaxRegress) {
 		return nil, fmt.Errorf("%w: a regression of %v cannot be allowed", engine.ErrInvalid, o.MaxRegress)
 	}
-	times, err := compare.Between(base, changed, compare.Options{AllowDiff: o.AllowDiff, IncludeRed: true})
+	times, err := o.compare(base, changed)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func Check(base, changed *results.Run, o Options) (*Report, error) {
 		Base: times.Base, New: times.New, MaxRegress: o.MaxRegress,
 		Lines: []Line{}, Times: []Time{}, Missing: []string{}, Unchecked: []string{}, Notes: append([]string{}, times.Notes...),
 	}
-	pairs, err := r.pair(base, changed)
+	pairs, err := r.pair(base, changed, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +116,30 @@ func Check(base, changed *results.Run, o Options) (*Report, error) {
 	return r, nil
 }
 
+// compare finds out whether the runs are alike, and what their times say.
+// Reference rails are not compared; pair looks at them.
+func (o *Options) compare(base, changed *results.Run) (*compare.Comparison, error) {
+	if len(base.Cells) > 0 && !slices.ContainsFunc(base.Cells, func(c results.Cell) bool { return !c.Engine.Rail }) {
+		return &compare.Comparison{Base: nameOf(base), New: nameOf(changed)}, nil
+	}
+	return compare.Between(base, changed, compare.Options{AllowDiff: o.AllowDiff, IncludeRed: true})
+}
+
+func nameOf(run *results.Run) string {
+	if run.Dir != "" {
+		return filepath.Base(run.Dir)
+	}
+	return run.Manifest.Experiment
+}
+
+// sameRail wants that two cells of a reference rail were asked the same.
+func (o *Options) sameRail(a, b *results.Cell) error {
+	if !a.Engine.Rail || a.SpecSHA == b.SpecSHA || len(o.AllowDiff) > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: cell %s was asked one thing in the base and another in the new run: their specs differ; see spec.resolved.yaml of both", engine.ErrInvalid, a.ID)
+}
+
 // A pairing is the repetitions of one side in both runs.
 type pairing struct {
 	side
@@ -122,7 +147,7 @@ type pairing struct {
 }
 
 // pair finds the counterpart of every cell of base.
-func (r *Report) pair(base, changed *results.Run) ([]pairing, error) {
+func (r *Report) pair(base, changed *results.Run, o *Options) ([]pairing, error) {
 	counterpart := map[string]*results.Cell{}
 	for i := range changed.Cells {
 		counterpart[identity(&changed.Cells[i])] = &changed.Cells[i]
@@ -146,7 +171,7 @@ func (r *Report) pair(base, changed *results.Run) ([]pairing, error) {
 				r.Missing = append(r.Missing, fmt.Sprintf("%s is %s in %s: %s", c.ID, other.Status, r.New, results.FirstLine(other.Error)))
 				continue
 			}
-			if err := cmp.Or(fit(c), fit(other), sameStream(c, other)); err != nil {
+			if err := cmp.Or(fit(c), fit(other), sameStream(c, other), o.sameRail(c, other)); err != nil {
 				return nil, err
 			}
 			p.base, p.changed = append(p.base, c), append(p.changed, other)

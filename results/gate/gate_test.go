@@ -261,6 +261,25 @@ func TestReportsAreWrittenForPeopleAndForPrograms(t *testing.T) {
 	}
 }
 
+func TestRailsAreCheckedByTheirCountersToo(t *testing.T) {
+	rails := func(name string, written uint64, spec string) *results.Run {
+		r := run(name, 1)
+		for i := range r.Cells {
+			c := &r.Cells[i]
+			c.Engine.Rail, c.SpecSHA = true, spec
+			c.Metrics.Log.BytesWritten = engine.Known(written * cellOps)
+		}
+		return r
+	}
+	r := checked(t, rails("a", 1100, "x"), rails("b", 2200, "x"), Options{MaxRegress: 0.05})
+	if !r.Failed() || len(r.Times) != 0 || r.Base != "a" || r.New != "b" {
+		t.Errorf("%+v", r)
+	}
+	if _, err := Check(rails("a", 1, "x"), rails("b", 1, "y"), Options{}); !errors.Is(err, engine.ErrInvalid) {
+		t.Error(err)
+	}
+}
+
 // The default counters are metrics, and count.
 func TestEveryDefaultCounterIsAMetric(t *testing.T) {
 	list, err := resolve(nil)
