@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 	"time"
 
@@ -93,6 +94,16 @@ func (r *cellRun) run(ctx context.Context) error {
 	}
 	if err := r.calibrate(ctx); err != nil {
 		return fmt.Errorf("calibrate: %w", err)
+	}
+	if r.spec.MemoryLimit > 0 && r.spec.Task == TaskRun {
+		leave, err := limitMemory(cgroupRoot, "/proc/self/cgroup", r.spec.MemoryLimit)
+		if err != nil {
+			return err
+		}
+		defer leave() //nolint:errcheck // an empty group is left behind
+		if err := dropCache(r.spec.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("drop the cache of the data: %w", err)
+		}
 	}
 	if err := r.open(); err != nil {
 		return err

@@ -39,6 +39,9 @@ type CellSpec struct {
 	Verify      Verify `json:"verify"`
 	CountErrors bool   `json:"count_errors"`
 	// RequireSteady makes a measured phase that is not steady unfit.
+	// MemoryLimit bounds this process once data are loaded, page cache
+	// included; 0: not.
+	MemoryLimit   uint64 `json:"memory_limit,omitempty"`
 	RequireSteady bool   `json:"require_steady"`
 	Profile       string `json:"profile"` // prefix of CPU and heap profiles; empty: none
 

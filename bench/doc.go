@@ -26,6 +26,7 @@
 //	measure.go     its phases
 //	calibrate_cell.go  the harness's own cost, before every cell
 //	warmup.go      the warm-up, and whether a phase was steady
+//	cacheregime.go where the data are; memlimit_*.go: less memory than data
 //	lamp.go        objections to a cell; flags.go: their bounds
 //	process.go     what the kernel and the runtime say of this process; process_series.go: once an interval
 //	experiment.go  the matrix; order.go, prepare.go: its plan

@@ -32,7 +32,10 @@ type Experiment struct {
 	// Durability is what every engine is asked for: sync, async, os, buffered
 	// or none. Async is each engine's own level.
 	Durability  string
-	CacheRegime string // as claimed; empty: none
+	CacheRegime string // as claimed, see ClaimCacheRegime; empty: none
+	// MemoryLimit bounds the processes of measured cells, page cache included;
+	// 0: not.
+	MemoryLimit uint64
 
 	Duration   time.Duration // of the measured phase; 0: by operations
 	Operations uint64        // of the measured phase over all threads; 0: by duration
@@ -228,7 +231,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 	s := CellSpec{
 		Task: TaskRun, Workload: w, Settings: given, Level: x.Durability,
 		LoadThreads: x.LoadThreads, Duration: x.Duration, Operations: x.Operations,
-		Warmup: x.Warmup, WarmupMax: x.WarmupMax, RequireSteady: x.RequireSteady, Interval: x.Interval, Calibrate: x.Calibrate, Settle: x.Settle,
+		Warmup: x.Warmup, WarmupMax: x.WarmupMax, RequireSteady: x.RequireSteady, MemoryLimit: x.MemoryLimit, Interval: x.Interval, Calibrate: x.Calibrate, Settle: x.Settle,
 		Timing: x.Timing.String(), Verify: x.Verify, CountErrors: x.CountErrors, Profile: x.Profile,
 	}
 	if s.Operations == 0 && s.Duration == 0 {
@@ -249,7 +252,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 		Load: results.LoadInfo{
 			Mode: "closed", Threads: b.threads, DurationS: s.Duration.Seconds(), Operations: s.Operations, Driver: x.loopName(),
 		},
-		CacheRegime: x.CacheRegime,
+		CacheRegime: x.CacheRegime, CacheRegimeClaimed: x.CacheRegime,
 	}
 	s.open(b.rate, x.Arrival)
 	s.Cell.SpecSHA = specSHA(&s)

@@ -18,7 +18,8 @@ func judge(c *results.Cell, s *CellSpec) {
 	j.answers()
 	j.debts()
 	j.machine()
-	if measured := c.OpsPerS != nil; measured && s.Task != TaskLoad { // under which the data grow
+	if measured := c.OpsPerS != nil; measured && s.Task != TaskLoad { // which reads nothing, and under which the data grow
+		j.regime()
 		j.steadiness(s.RequireSteady)
 	}
 	c.Quality.Flags = j.flags

@@ -12,7 +12,8 @@
 //	app.go         what all commands share: streams, terminal, command line
 //	run.go         run: the command and its flags
 //	experiment.go  from flags to an experiment
-//	steady.go      warming up until steady, and asking for it
+//	steady.go      warming up until steady, and asking for it; regime.go  where
+//	               the data are
 //	openloop.go    rates, arrivals and searches for a rate
 //	select.go      which workloads; settings.go which engines and settings
 //	values.go      flag types

@@ -55,6 +55,11 @@ func (o *runOptions) experiment(args []string) (x *bench.Experiment, notes []str
 		return nil, nil, err
 	}
 	o.steadyOptions.apply(x)
+	more, err := o.regimeOptions.apply(x)
+	if err != nil {
+		return nil, nil, err
+	}
+	notes = append(notes, more...)
 	if err := o.openOptions.apply(x, choices); err != nil {
 		return nil, nil, err
 	}

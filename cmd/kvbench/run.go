@@ -96,6 +96,7 @@ func (o *runOptions) addPlaces(f *pflag.FlagSet) {
 // measureOptions say how often, how long and how carefully.
 type measureOptions struct {
 	steadyOptions
+	regimeOptions
 	given func(flag string) bool // whether a flag was
 
 	threads     string
@@ -124,6 +125,7 @@ func (o *measureOptions) add(f *pflag.FlagSet) {
 	f.StringVarP(&o.threads, "threads", "c", "2", "workers: a `NUMBER`, or a list such as 1,8,64")
 	f.VarP(&o.duration, "duration", "d", "of the measured phase; 0: by operations")
 	o.steadyOptions.add(f)
+	o.regimeOptions.add(f)
 	f.IntVar(&o.reps, "reps", defaultReps, "`NUMBER` of repetitions")
 	f.Uint64Var(&o.seed, "seed", 1, "`NUMBER` behind everything random; engines of one workload and repetition share theirs")
 	f.StringVar(&o.durability, "durability", results.RegimeAsync, "`LEVEL` of writes: sync (on disk), async (each engine's level without fsync), os, buffered or none")

@@ -54,3 +54,19 @@ func TestAWarmUpIsATimeOrUntilSteady(t *testing.T) {
 		}
 	}
 }
+
+func TestARegimeIsClaimedByName(t *testing.T) {
+	o := inProcess(t, "run", "mem", "--dry-run", "--regime", "cashed").must(t, exitUsage)
+	if !strings.Contains(o.errs, "want cached, oscached, iobuf or iodirect") {
+		t.Errorf("%s", o.errs)
+	}
+	o = inProcess(t, "run", "lsm", "bbolt", "--dry-run", "--regime", "iodirect").must(t, exitUsage)
+	if !strings.Contains(o.errs, "bbolt cannot read past the page cache") {
+		t.Errorf("%s", o.errs)
+	}
+	o = inProcess(t, "run", "lsm", "--dry-run", "--regime", "iobuf").must(t, exitUsage)
+	if !strings.Contains(o.errs, "times the records") {
+		t.Errorf("%s", o.errs)
+	}
+	inProcess(t, "run", "lsm", "bbolt", "--dry-run", "--regime", "cached").must(t, exitOK)
+}
