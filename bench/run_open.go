@@ -194,7 +194,10 @@ func (o *openPhase) conclude(p *phaseRun, workers []*worker, limits Limits, r *P
 	}
 	seconds := func(ns int64) float64 { return time.Duration(max(ns, 1)).Seconds() }
 	open.OfferedPerS = float64(open.Intended) / seconds(planned)
-	open.AchievedPerS = float64(open.Started) / seconds(max(wall, planned))
+	if cut == math.MaxInt64 { // by operations: until the last has ended
+		planned = max(planned, wall)
+	}
+	open.AchievedPerS = float64(open.Started) / seconds(planned)
 	response := new(Histogram)
 	for _, op := range r.Ops {
 		response.Merge(&op.Response)

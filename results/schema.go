@@ -161,7 +161,7 @@ type Steady struct {
 // busy wait.
 type OpenLoop struct {
 	OfferedPerS  float64  `json:"offered_per_s"`  // intended operations a second of the schedule as drawn
-	AchievedPerS float64  `json:"achieved_per_s"` // finished operations a second of wall-clock time
+	AchievedPerS float64  `json:"achieved_per_s"` // operations begun a second of wall-clock time
 	Intended     uint64   `json:"intended"`       // starts that the schedule had
 	Started      uint64   `json:"started"`
 	Dropped      uint64   `json:"dropped"`     // intended starts never begun when the phase ended
