@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/kvbench/kvbench/results"
@@ -14,7 +15,7 @@ func Markdown(w io.Writer, m *Model) error {
 	p := &mdPage{}
 	d := &mdDoc{mdPage: p, m: m}
 	for _, section := range []func(){
-		d.verdict, d.runs, d.needs, d.overview, d.tables, d.studies, d.sweeps, d.searches, d.series,
+		d.verdict, d.runs, d.studies, d.needs, d.overview, d.tables, d.sweeps, d.searches, d.series,
 		d.amplification, d.triangles, d.changes, d.comparisons, d.explanations,
 		d.fidelity, d.quality, d.environment, d.settings, d.reproduce, d.left, d.glossary,
 	} {
@@ -65,6 +66,10 @@ func tallyText(list []Tally) string {
 
 func (d *mdDoc) needs() {
 	d.heading(2, "Which engine for you")
+	if !slices.ContainsFunc(d.m.Needs, func(n Need) bool { return len(n.Picks) > 0 }) {
+		d.para(nothingTells)
+		return
+	}
 	t := mdTable{head: []string{"<need", "<answer", "<judged by"}}
 	for _, n := range d.m.Needs {
 		t.add("**"+text(n.Name)+"**: "+text(n.Question), text(n.Text), text(n.Judged))

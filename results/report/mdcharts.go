@@ -29,7 +29,10 @@ func (d *mdDoc) overview() {
 		}
 		blocks[at].tables = append(blocks[at].tables, t)
 	}
-	if len(d.m.Tables) == len(blocks) {
+	measured := slices.ContainsFunc(d.m.Tables, func(t Table) bool {
+		return slices.ContainsFunc(t.Entries, func(e Entry) bool { return e.Rate.Median != nil })
+	})
+	if len(d.m.Tables) == len(blocks) || !measured {
 		return // it would say nothing that the rankings do not
 	}
 	d.heading(2, "At a glance")

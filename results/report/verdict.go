@@ -35,11 +35,25 @@ func (b *builder) verdict() error {
 	case len(v.Sentences) == 1, all.distinct() && b.oneRegime():
 		// One sentence says it all.
 		v.Headline, v.Sentences = upperFirst(all.sentence()), nil
+	case len(all.outcomes) == 0 && b.measured():
+		v.Headline = "No figure is fit for a ranking: the quality log says why."
 	default:
 		v.Headline = all.summary()
 	}
 	v.Caveats = b.caveats()
 	return nil
+}
+
+// measured: there is a figure, if only an unfit one.
+func (b *builder) measured() bool {
+	for _, g := range b.groups {
+		for _, l := range g.ranked {
+			if l.Rate.Median != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // An outcome is what one table came to.
