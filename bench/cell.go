@@ -38,8 +38,9 @@ type cellRun struct {
 	live   engine.Count
 	files  engine.FileCounter // nil: the engine does not count
 
-	harness harnessCost
-	cell    *results.Cell
+	harness   harnessCost
+	cell      *results.Cell
+	recording *recording // nil: none
 }
 
 // RunCell performs one cell in this process and emits what it finds; the last
@@ -153,6 +154,9 @@ func (r *cellRun) open() error {
 		return errors.Join(err, e.Close())
 	}
 	r.cell.Durability, r.cell.SurvivesKill = d, d.SurvivesKill() && caps.Persistent
+	if e, err = r.recorded(e); err != nil {
+		return errors.Join(err, e.Close())
+	}
 	r.target = EngineTarget(e, d)
 	r.files, _ = engine.As[engine.FileCounter](e)
 	r.loop, err = r.openLoop(r.target)
@@ -177,6 +181,9 @@ func (r *cellRun) loopDriver() (LoopDriver, error) {
 	if name == "" || name == (Native{}).Name() {
 		return Native{}, nil
 	}
+	if d, ok := ParseReplay(name); ok {
+		return d, nil
+	}
 	known := []string{Native{}.Name()}
 	for _, d := range r.deps.Loops {
 		if d.Name() == name {
@@ -188,7 +195,7 @@ func (r *cellRun) loopDriver() (LoopDriver, error) {
 }
 
 func (r *cellRun) close() error {
-	var errs []error
+	errs := []error{r.stopRecording()}
 	if r.loop != nil {
 		errs = append(errs, r.loop.Close())
 	}

@@ -43,7 +43,8 @@ type CellSpec struct {
 	// included; 0: not.
 	MemoryLimit   uint64 `json:"memory_limit,omitempty"`
 	RequireSteady bool   `json:"require_steady"`
-	Profile       string `json:"profile"` // prefix of CPU and heap profiles; empty: none
+	Record        string `json:"record,omitempty"` // trace file to write; empty: none
+	Profile       string `json:"profile"`          // prefix of CPU and heap profiles; empty: none
 
 	// Loaded describes the data in Dir, for TaskRun; nil when this process
 	// loads them itself.

@@ -17,6 +17,8 @@
 //	               them; search.go: performing it
 //	tape.go        operations drawn ahead
 //	fidelity.go    what was asked against the workload's definition; fidelity_skew.go: which keys
+//	record.go      a trace of a cell, written
+//	replay.go      a trace, replayed: replay_feed.go reads it, replay_run.go does it
 //	load.go        the load phase
 //	rows.go        histograms on their way from the workers to the series
 //	histogram.go   log-linear counts of durations

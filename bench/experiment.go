@@ -55,6 +55,7 @@ type Experiment struct {
 
 	Dir     string // where engines keep their data; made, and removed at the end
 	Keep    bool   // leave the data of the last cell
+	Record  string // trace file for the one cell that there is; empty: none
 	Profile string // directory for CPU and heap profiles of every cell; empty: none
 	Command string // as recorded
 }
@@ -232,7 +233,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 		Task: TaskRun, Workload: w, Settings: given, Level: x.Durability,
 		LoadThreads: x.LoadThreads, Duration: x.Duration, Operations: x.Operations,
 		Warmup: x.Warmup, WarmupMax: x.WarmupMax, RequireSteady: x.RequireSteady, MemoryLimit: x.MemoryLimit, Interval: x.Interval, Calibrate: x.Calibrate, Settle: x.Settle,
-		Timing: x.Timing.String(), Verify: x.Verify, CountErrors: x.CountErrors, Profile: x.Profile,
+		Timing: x.Timing.String(), Verify: x.Verify, CountErrors: x.CountErrors, Profile: x.Profile, Record: x.Record,
 	}
 	if s.Operations == 0 && s.Duration == 0 {
 		s.Operations = w.Operations
@@ -255,6 +256,7 @@ func (x *Experiment) cell(b block, e EngineChoice, rep int, seed uint64) (CellSp
 		CacheRegime: x.CacheRegime, CacheRegimeClaimed: x.CacheRegime,
 	}
 	s.open(b.rate, x.Arrival)
+	s.paced()
 	s.Cell.SpecSHA = specSHA(&s)
 	return s, nil
 }
@@ -300,6 +302,7 @@ func specSHA(s *CellSpec) string {
 		Regime: s.Cell.Regime, CacheRegime: s.Cell.CacheRegime, Load: s.Cell.Load,
 		Engine: results.EngineInfo{Name: s.Cell.Engine.Name, Version: s.Cell.Engine.Version, Settings: s.Cell.Engine.Settings},
 	}
+	c.Record = ""
 	c.Dir, c.Profile, c.Loaded, c.Settings, c.RequireSteady = "", "", nil, nil, false
 	return sum(c)
 }

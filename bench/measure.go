@@ -82,6 +82,7 @@ func (r *cellRun) measureLoad(ctx context.Context) error {
 	r.cell.Quality.Timing = timing.String()
 	r.chooseHarnessCost(timing)
 	r.live = engine.Known(0)
+	r.startRecording()
 	return r.measured(ctx, func(sampler func(Progress)) (*PhaseResult, error) {
 		r.events.setPhase("measure")
 		return r.loop.Load(ctx, Limits{Name: "measure", Timing: timing, Interval: r.spec.Interval, Progress: r.progress(sampler)})
@@ -102,6 +103,7 @@ func (r *cellRun) measureRun(ctx context.Context) error {
 			return err
 		}
 	}
+	r.startRecording()
 	timing, err := r.warmUp(ctx)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@
 //	machine.go     the machine and the program, for the manifest
 //	directory.go   whose a directory is; tables of it
 //	expcmd.go      exp: built-in experiments; exptext.go  what they print
-//	tracecmd.go    trace; traceprint.go: what it prints
+//	tracecmd.go    trace; traceprint.go: what it prints; tracerun.go: record and replay
 //	loadcmd.go, inspectcmd.go, verifycmd.go, enginecmd.go, workloadcmd.go,
 //	calibratecmd.go, comparecmd.go, explaincmd.go, checkcmd.go, reportcmd.go,
 //	versioncmd.go

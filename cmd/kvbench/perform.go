@@ -24,6 +24,11 @@ func (a *app) run(ctx context.Context, o *runOptions, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.change != nil {
+		if err := o.change(x); err != nil {
+			return err
+		}
+	}
 	x.Command = a.command
 	if err := o.place(x); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kvbench/kvbench/bench"
 	"github.com/kvbench/kvbench/results"
 )
 
@@ -32,8 +33,9 @@ type runOptions struct {
 	resume     string // results directory to go on with
 	resumeInto string // the same, once its own command line is parsed again
 
-	demo bool // no flag: neither engines nor workloads were given
-	axes axes // no flag of run
+	change func(x *bench.Experiment) error // no flag: what another command makes of the experiment
+	demo   bool                            // no flag: neither engines nor workloads were given
+	axes   axes                            // no flag of run
 }
 
 func newRunCommand(a *app) *cobra.Command {

@@ -30,7 +30,7 @@ turned into a workload that looks like it.`,
   kvbench trace replay a.trace pebble bbolt --load`,
 	}
 	group(c)
-	c.AddCommand(a.traceStat(), a.traceFit(), a.traceImport())
+	c.AddCommand(a.traceRecord(), a.traceImport(), a.traceStat(), a.traceFit(), a.traceReplay())
 	return c
 }
 

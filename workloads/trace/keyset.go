@@ -1,17 +1,18 @@
 package trace
 
-// mostKeys is how many keys a keySet holds; it counts others as known.
+// mostKeys is how many keys a KeySet holds; it takes others for known.
 const mostKeys = 1 << 24
 
-// keySet is a set of hashes, which are not 0.
-type keySet struct {
+// KeySet is a set of hashes of keys as KeyHash makes them, in bounded memory.
+type KeySet struct {
 	slots []uint64
 	n     int
 }
 
-func newKeySet() *keySet { return &keySet{slots: make([]uint64, 1<<10)} }
+// NewKeySet returns an empty set.
+func NewKeySet() *KeySet { return &KeySet{slots: make([]uint64, 1<<10)} }
 
-func (s *keySet) slot(h uint64) int {
+func (s *KeySet) slot(h uint64) int {
 	mask := len(s.slots) - 1
 	at := int(h>>1) & mask
 	for s.slots[at] != 0 && s.slots[at] != h {
@@ -20,10 +21,11 @@ func (s *keySet) slot(h uint64) int {
 	return at
 }
 
-func (s *keySet) has(h uint64) bool { return s.slots[s.slot(h)] == h }
+// Has reports whether h is in the set.
+func (s *KeySet) Has(h uint64) bool { return s.slots[s.slot(h)] == h }
 
-// add reports whether h is new.
-func (s *keySet) add(h uint64) bool {
+// Add adds h and reports whether it is new.
+func (s *KeySet) Add(h uint64) bool {
 	at := s.slot(h)
 	if s.slots[at] == h || s.n == mostKeys {
 		return false

@@ -84,7 +84,7 @@ func Survey(r *Reader) (*Stat, error) {
 type survey struct {
 	stat   Stat
 	acc    *profile.Accumulator
-	seen   *keySet
+	seen   *KeySet
 	recent [pairWindow]uint64 // keys of the last gets, 0 once paired
 	at     int
 	window int
@@ -101,7 +101,7 @@ type survey struct {
 func newSurvey(sequential bool) *survey {
 	s := &survey{
 		stat: Stat{Kinds: map[string]uint64{}, Sequential: sequential},
-		acc:  profile.New(profile.Options{}), seen: newKeySet(), window: pairWindow, stride: 1,
+		acc:  profile.New(profile.Options{}), seen: NewKeySet(), window: pairWindow, stride: 1,
 	}
 	if sequential {
 		s.window = 1
@@ -150,7 +150,7 @@ func (s *survey) add(op *Op) {
 
 // meet notes a key that exists although the trace has not written it.
 func (s *survey) meet(h uint64) {
-	if s.seen.add(h) {
+	if s.seen.Add(h) {
 		s.stat.Preloaded++
 	}
 }
@@ -164,7 +164,7 @@ func (s *survey) get(op *Op, h uint64) {
 	case Absent:
 		s.stat.Absent++
 		s.acc.Answer(false)
-		if !s.seen.has(h) {
+		if !s.seen.Has(h) {
 			s.acc.Add(workloads.ReadAbsent, h, 0)
 			return
 		}
@@ -176,7 +176,7 @@ func (s *survey) get(op *Op, h uint64) {
 
 func (s *survey) put(op *Op, h uint64) {
 	s.values.add(op.Size)
-	if s.seen.add(h) {
+	if s.seen.Add(h) {
 		s.stat.Inserted++
 		s.acc.Add(workloads.Insert, h, 0)
 		return
