@@ -15,7 +15,7 @@ func families() int {
 	if os.Getenv("KVBENCH_SOAK") != "" {
 		return 40_000
 	}
-	return 2000
+	return 1200
 }
 
 // mostFound is 5 %, and what chance may add at odds of 1 in 100000.

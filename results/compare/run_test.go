@@ -305,6 +305,9 @@ func TestAnythingThatVariesCanBeComparedBy(t *testing.T) {
 	if len(c.Groups) != 2 || c.Options.Baseline != "2" || len(c.Groups[0].Pairs) != 2 || c.Groups[0].Pairs[1].Name != "16" {
 		t.Errorf("by threads: %d groups, baseline %s", len(c.Groups), c.Options.Baseline)
 	}
+	if text := c.Groups[0].Sentence; !strings.HasPrefix(text, "threads=16 is best: ") || !strings.Contains(text, " threads=2") {
+		t.Error(text)
+	}
 	if g := c.Groups[0]; g.Subject != "lsm@size_ratio=4" || !slices.Equal(g.Best, []string{"16"}) {
 		t.Errorf("by threads: %q, best %v", g.Subject, g.Best)
 	}

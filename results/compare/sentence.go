@@ -50,10 +50,17 @@ func mdeText(x *float64) string {
 
 // rankingSentence says who is best of the sides of one run, and how surely:
 // versus are the pairs of the best side with every other.
-func rankingSentence(g *Group, first *side, versus []Pair) string {
+func rankingSentence(by string, first *side, versus []Pair) string {
 	if first == nil {
 		return "No side has a figure."
 	}
+	called := func(name string) string {
+		if by == "engine" || by == "workload" {
+			return name
+		}
+		return by + "=" + name // a number alone would read as a figure
+	}
+	best := called(first.name)
 	var told, tied, unable, none []string
 	needs := 0
 	var mde *float64
@@ -61,13 +68,13 @@ func rankingSentence(g *Group, first *side, versus []Pair) string {
 		p := &versus[i]
 		switch {
 		case p.Verdict == NoFigure:
-			none = append(none, p.Name)
+			none = append(none, called(p.Name))
 		case p.Verdict == Undecidable:
-			unable, needs = append(unable, p.Name), max(needs, p.Needs)
+			unable, needs = append(unable, called(p.Name)), max(needs, p.Needs)
 		case p.Better:
-			told = append(told, ratioText(p)+" "+p.Name)
+			told = append(told, ratioText(p)+" "+called(p.Name))
 		default:
-			tied = append(tied, p.Name)
+			tied = append(tied, called(p.Name))
 			if p.MDE != nil && (mde == nil || *p.MDE > *mde) {
 				mde = p.MDE
 			}
@@ -75,20 +82,20 @@ func rankingSentence(g *Group, first *side, versus []Pair) string {
 	}
 	var parts []string
 	if len(told) > 0 {
-		parts = append(parts, first.name+" is "+list(told))
+		parts = append(parts, best+" is "+list(told))
 	}
 	if len(tied) > 0 {
-		parts = append(parts, fmt.Sprintf("%s: no detectable difference%s", list(append([]string{first.name}, tied...)), mdeText(mde)))
+		parts = append(parts, fmt.Sprintf("%s: no detectable difference%s", list(append([]string{best}, tied...)), mdeText(mde)))
 	}
 	if len(unable) > 0 {
 		parts = append(parts, fmt.Sprintf("%s: cannot decide with %s, needs %d",
-			list(append([]string{first.name}, unable...)), plural(leastOf(versus), "repetition"), needs))
+			list(append([]string{best}, unable...)), plural(leastOf(versus), "repetition"), needs))
 	}
 	if len(none) > 0 {
 		parts = append(parts, list(none)+": no figure")
 	}
 	if len(told) == len(versus) && len(versus) > 1 {
-		parts[0] = first.name + " is best: " + list(told)
+		parts[0] = best + " is best: " + list(told)
 	}
 	return join(parts, "; ") + "."
 }

@@ -264,7 +264,7 @@ func (w *within) compare(j *judge, m Metric) {
 		g.Pairs = j.judge([]*side{base}, others, m)
 		names, first, versus := j.best(sides, m)
 		g.Best = names
-		g.Sentence = rankingSentence(&g, first, versus)
+		g.Sentence = rankingSentence(w.by.name, first, versus)
 		g.sides, g.manifest = sides, &w.run.Manifest
 		w.Groups = append(w.Groups, g)
 	}
