@@ -268,12 +268,20 @@ func (l *Line) judge(g gated, slack, most, differ float64) {
 	case worse && g.Timed && l.Pairs == 1:
 		l.Verdict, l.Reason = Advisory, "it depends on when background work runs; two repetitions or more decide"
 	case worse && g.Timed && differ > most:
-		l.Verdict, l.Reason = Advisory, fmt.Sprintf("repetitions of one run differ by %s", percent(math.Ceil(differ*100)/100))
+		l.Verdict, l.Reason = Advisory, "repetitions of one run differ "+howMuch(differ)
 	case worse:
 		l.Verdict = Regression
 	case better:
 		l.Verdict = Better
 	}
+}
+
+// howMuch puts a spread into words; from nothing to something it is infinite.
+func howMuch(differ float64) string {
+	if differ > 10 {
+		return "many times over"
+	}
+	return "by " + percent(math.Ceil(differ*100)/100)
 }
 
 // spread is by how much the largest exceeds the least and the slack, as a

@@ -132,6 +132,9 @@ func TestACounterOfBackgroundWorkNeedsRepetitionsThatAgree(t *testing.T) {
 	if r := worse(2, 3, 4); r.Failed() || verdicts(r)["lsm metrics.read.ios"] != Advisory {
 		t.Errorf("repetitions that differ: %v", verdicts(r))
 	}
+	if r := worse(2, 5, 0); r.Failed() || strings.Contains(r.Lines[2].Reason, "Inf") {
+		t.Errorf("one repetition with nothing: %+v", r.Lines)
+	}
 	if r := worse(2, 3, 3); !r.Failed() {
 		t.Errorf("repetitions that agree: %v", verdicts(r))
 	}
