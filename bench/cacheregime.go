@@ -34,10 +34,10 @@ func ParseCacheRegime(s string) (string, error) {
 
 // Sizes that the regimes set.
 const (
-	cachedSlack = 2        // times the data: blocks and pages are not full, and caches have shards
-	cachedLeast = 64 << 20 // bytes
-	smallShare  = 8        // the data over a cache that is too small for them
-	limitShare  = 2        // the data over a memory that is too small for them
+	cachedSlack = 2         // times the data: blocks and pages are not full, and caches have shards
+	cachedLeast = 256 << 20 // bytes; logs keep garbage beside the data
+	smallShare  = 8         // the data over a cache that is too small for them
+	limitShare  = 2         // the data over a memory that is too small for them
 	// limitLeast is what a process needs whatever its data: memtables, the
 	// harness's tapes, the program.
 	limitLeast = 512 << 20

@@ -84,7 +84,7 @@ func TestACacheRegimeSetsWhatItTakes(t *testing.T) {
 		notes     int
 		fails     string
 	}{
-		{"cached", driver("a", cache, io), "204800000", "", 0, ""},
+		{"cached", driver("a", cache, io), "268435456", "", 0, ""},
 		{"OSCached", driver("a", cache), "12800000", "", 0, ""},
 		{"iodirect", driver("a", cache, io), "12800000", "direct", 0, ""},
 		{"iodirect", own, "5m", "direct", 0, ""},

@@ -81,7 +81,7 @@ func Test(windows []float64, o Options) results.Steady {
 		if trend < 0 {
 			verb = "falls"
 		}
-		object("the rate %s by %.0f %% over %d windows of %s (p = %.2g)", verb, 100*math.Abs(trend), len(windows), seconds(o.WindowS), p)
+		object("the rate %s by %.0f %% of its mean over %d windows of %s (p = %.2g)", verb, 100*math.Abs(trend), len(windows), seconds(o.WindowS), p)
 	}
 	if middle, last, ok := debts(o.Debt); ok && last > o.DebtFloor && last > MaxDebtGrowth*middle {
 		object("background work piles up: at most %s in the middle third, %s in the last", mebibytes(middle), mebibytes(last))
