@@ -129,6 +129,51 @@ func (p *htmlPage) ChartData() (template.JS, error) {
 	return template.JS(text), err
 }
 
+// manyTables is from where on the details of single tables begin folded.
+const manyTables = 13
+
+// shown is how many sentences of a list are shown at once.
+const shown = 4
+
+func head(lines []string) []string { return lines[:min(shown, len(lines))] }
+
+func tail(lines []string) []string { return lines[min(shown, len(lines)):] }
+
+// Ranked are the tables that rank something, and all of them where there are
+// few.
+func (p *htmlPage) Ranked() []*Table { return p.tablesThat(func(lone bool) bool { return !lone }) }
+
+// Alone are the tables of one entry, where there are many of them.
+func (p *htmlPage) Alone() []*Table { return p.tablesThat(func(lone bool) bool { return lone }) }
+
+func (p *htmlPage) tablesThat(keep func(lone bool) bool) []*Table {
+	isLone := func(t Table) bool { return len(t.Entries) == 1 && len(t.Rails) == 0 }
+	lone := 0
+	for _, t := range p.Tables {
+		if isLone(t) {
+			lone++
+		}
+	}
+	var out []*Table
+	for i := range p.Tables {
+		if keep(lone > 2 && isLone(p.Tables[i])) {
+			out = append(out, &p.Tables[i])
+		}
+	}
+	return out
+}
+
+// Untold are the needs that nothing in the runs tells about.
+func (p *htmlPage) Untold() []Need {
+	var out []Need
+	for _, n := range p.Needs {
+		if len(n.Picks) == 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // HasTimelines reports whether a time series is worth a chart.
 func (p *htmlPage) HasTimelines() bool {
 	return slices.ContainsFunc(p.Series, func(s Series) bool { return len(s.T) >= leastRows })
@@ -155,7 +200,8 @@ func (p *htmlPage) funcs() template.FuncMap {
 		// shapes of tables
 		"overview": p.overview, "times": p.times, "matrix": matrix, "changes": p.changeTables, "outcome": shortVerdict, "weight": weight, "bar": shareBar,
 		"facts": factTable, "options": newOptionTable, "checks": failedChecks, "run": p.runName,
-		"runs": func() int { return len(p.Runs) }, "pair": newRankRow, "of": p.seriesOf,
+		"runs": func() int { return len(p.Runs) }, "pair": newRankRow, "head": head, "tail": tail,
+		"many": func() bool { return len(p.Tables) >= manyTables }, "of": p.seriesOf,
 		"columns": func(s SettingsOf, rows []Setting, caption string) optionRows { return optionRows{s, rows, caption} },
 		"deref":   func(b *bool) bool { return *b },
 		// charts

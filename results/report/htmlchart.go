@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 
@@ -42,6 +43,7 @@ type chartAxis struct {
 	Unit  string   `json:"unit"`
 	Log   bool     `json:"log,omitempty"`
 	Min   *float64 `json:"min,omitempty"`
+	Max   *float64 `json:"max,omitempty"`
 	Names []string `json:"names,omitempty"` // of an axis without numbers
 }
 
@@ -118,14 +120,14 @@ func (p *htmlPage) draw(f figureView, c chartSpec) *figureView {
 // throughput draws one figure a run: all its tables by rate.
 func (p *htmlPage) throughput() []*figureView {
 	var out []*figureView
+	scale := p.rateScale()
 	for _, run := range p.Runs {
-		c := chartSpec{Kind: "dots", X: chartAxis{Name: "operations a second", Unit: "ops/s"}, Legend: true}
+		c := chartSpec{Kind: "dots", X: scale, Legend: true}
 		f := figureView{Title: "Operations a second", Note: "median, its interval, and each repetition", Color: -1, Head: []string{"workload", "engine", "median", "interval", "repetitions"}}
 		if len(p.Runs) > 1 {
 			f.Title += ", " + run.Name
 		}
-		points := map[string][]dotPoint{}
-		var all []float64
+		points, n := map[string][]dotPoint{}, 0
 		for _, t := range p.Tables {
 			if t.Run != run.ID {
 				continue
@@ -137,7 +139,7 @@ func (p *htmlPage) throughput() []*figureView {
 					continue
 				}
 				points[e.Engine] = append(points[e.Engine], dotPoint{group, e.Rate.Median, e.Rate.Low, e.Rate.High, e.Rate.Values})
-				all = append(all, *e.Rate.Median)
+				n++
 				f.Rows = append(f.Rows, []string{c.Groups[group], e.Engine, quantity(e.Rate.Median, "ops/s"), interval(e.Rate.Low, e.Rate.High, "ops/s"), quantities(e.Rate.Values, "ops/s")})
 			}
 		}
@@ -146,14 +148,51 @@ func (p *htmlPage) throughput() []*figureView {
 				c.Series = append(c.Series, chartSeries{e.Label, i, points[e.Label]})
 			}
 		}
-		if len(all) < 2 || len(c.Series) > 12 {
+		if n < 2 || len(c.Series) > 12 {
 			continue // one point is no chart; a sweep has its own
 		}
-		c.X.scale(all)
 		f.Label = "Dot plot of operations a second for each workload and engine"
 		out = append(out, p.draw(f, c))
 	}
 	return out
+}
+
+// rateScale is one scale for the rates of all runs, so that they can be set
+// side by side.
+func (p *htmlPage) rateScale() chartAxis {
+	a := chartAxis{Name: "operations a second", Unit: "ops/s"}
+	var all []float64
+	for _, t := range p.Tables {
+		for _, e := range t.Entries {
+			for _, x := range append([]*float64{e.Rate.Median, e.Rate.High}, e.Rate.Values...) {
+				if x != nil {
+					all = append(all, *x)
+				}
+			}
+		}
+	}
+	if len(all) == 0 {
+		return a
+	}
+	a.scale(all)
+	if len(p.Runs) > 1 {
+		a.Max = results.Num(roundUp(slices.Max(all), a.Log))
+		if a.Log {
+			a.Min = results.Num(math.Pow(10, math.Floor(math.Log10(slices.Min(all)))))
+		}
+	}
+	return a
+}
+
+// roundUp is the next 1, 2 or 5 times a power of ten; only 1 when logarithmic.
+func roundUp(x float64, logarithmic bool) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(x)))
+	for _, n := range []float64{1, 2, 5} {
+		if x <= n*power && (n == 1 || !logarithmic) {
+			return n * power
+		}
+	}
+	return 10 * power
 }
 
 // scale makes an axis logarithmic where small values would vanish, and lets it

@@ -87,6 +87,7 @@ func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 // in the results, and the command draws them again.
 func seedless(line string) string {
 	line, _, _ = strings.Cut(line, ", seeds ")
+	line, _, _ = strings.Cut(line, ", seed ")
 	return line
 }
 
@@ -180,11 +181,11 @@ func (p *htmlPage) overview() *overviewTable {
 			o.Engines = append(o.Engines, e)
 		}
 	}
-	if len(p.Tables) < 2 || len(o.Engines) == 0 || len(o.Engines) > 10 {
+	ranked := p.Ranked()
+	if len(ranked) < 2 || len(o.Engines) == 0 || len(o.Engines) > 10 {
 		return nil
 	}
-	for i := range p.Tables {
-		t := &p.Tables[i]
+	for _, t := range ranked {
 		row := overviewRow{Table: t, Entries: make([]*Entry, len(o.Engines))}
 		for k := range t.Entries {
 			if c := slices.IndexFunc(o.Engines, func(e Engine) bool { return e.Label == t.Entries[k].Engine }); c >= 0 {

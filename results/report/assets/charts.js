@@ -70,6 +70,7 @@ const charts = (() => {
     const theme = page.root.dataset.theme || "";
     page.root.dataset.printing = theme;
     page.setTheme("light");
+    unfold();
     for (const box of boxes()) {
       draw(box);
       const wide = box.closest(".charts.wide") || !box.closest(".charts");
@@ -77,7 +78,15 @@ const charts = (() => {
     }
   }
 
+  // unfold opens what is folded, until afterPrint.
+  let folded = [];
+  function unfold() {
+    folded = [...document.querySelectorAll("details.fold:not([open])")];
+    for (const d of folded) d.open = true;
+  }
+
   function afterPrint() {
+    for (const d of folded) d.open = false;
     page.setTheme(page.root.dataset.printing || undefined);
     delete page.root.dataset.printing;
   }
@@ -97,6 +106,7 @@ const charts = (() => {
         if (drawn.has(e.target) && Number(e.target.dataset.width) !== e.target.clientWidth) paint(e.target);
       }
     });
+    if (all) unfold();
     for (const box of boxes()) {
       resized.observe(box);
       if (all) draw(box); else seen.observe(box);

@@ -82,7 +82,7 @@ const kinds = (() => {
     option(spec, p) {
       const n = spec.series.length;
       const series = spec.series.map((s, lane) => ({
-        type: "custom", name: s.name, color: colour(p, s.c), clip: true,
+        type: "custom", name: s.name, color: colour(p, s.c), clip: false,
         encode: { x: [1, 2, 3], y: 0, tooltip: [] },
         data: s.points.map((q) => ({ value: [q.group, q.mid, known(q.low) ? q.low : q.mid, known(q.high) ? q.high : q.mid], q })),
         renderItem(params, api) {
