@@ -92,15 +92,18 @@ func readCallsPerOp() Metric {
 }
 
 func judgeMmap(e *Evidence) {
-	e.Figure = results.Figure{Kind: "bars", Title: "Three ways to a block that is in memory", X: "figure", Y: "calls a get; thousand gets a second"}
+	e.Figure = results.Figure{Kind: "bars", Title: "Three ways to a block that is in memory", X: "figure", Y: "calls to read files a get"}
 	calls := func(way string) Value { return e.At("lsm@"+way, "get", readCallsPerOp()) }
 	speed := func(way string) Value { return e.At("lsm@"+way, "readrandom", rate()) }
 	for _, way := range []string{"pread", "mmap", "cached"} {
-		e.Plot(way, "calls to read files", calls(way))
-		if v := speed(way); v.Known {
-			v.X /= 1000
-			e.Plot(way, "thousand gets a second", v)
+		if e.Scale == Tiny {
+			e.Plot(way, "calls", calls(way))
+		} else {
+			e.Plot(way, "rate", speed(way))
 		}
+	}
+	if e.Scale != Tiny {
+		e.Figure.Y = "gets a second"
 	}
 	e.AtLeast("pread asks the system once for nearly every get", 0.9, calls("pread"))
 	e.AtMost("A map asks it for none", 0.02, calls("mmap"))
