@@ -30,8 +30,9 @@ type Counter struct {
 // tenths, since logs that are used again keep their size). The hash engine
 // clears its log ahead of the writes and collects garbage beside them: its
 // calls, syncs (4 to 9 a cell), allocations (some 300 objects, 2 MiB) and bytes
-// on disk moved by a third and more, also with gc=off. Ten checks of equal runs (50,000 operations, three
-// repetitions, a 5 % limit) found no regression in any of 50 counters.
+// on disk moved by a third and more, also with gc=off. Ten checks among four
+// equal runs (50,000 operations, three repetitions, a limit of 5 %) found no
+// regression in any of 50 counters.
 func Counters() []Counter {
 	const ratio = 0.01
 	return []Counter{
