@@ -25,10 +25,12 @@ type replayOp struct {
 // so that those on one key keep their order. A goroutine of its own does so
 // until the end of the trace or close.
 type replayFeed struct {
-	to   []chan []replayOp
-	stop chan struct{}
-	done sync.WaitGroup
-	err  error // of reading; valid once the channels are closed
+	to    []chan []replayOp
+	stop  chan struct{}
+	done  sync.WaitGroup
+	full  func()        // closes ready
+	ready chan struct{} // closed once some worker has all it can hold, or all is read
+	err   error         // of reading; valid once the channels are closed
 }
 
 // newFeed begins to read. around says to begin anew at the end, for targets
@@ -38,11 +40,13 @@ func newFeed(file string, workers int, around bool) (*replayFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &replayFeed{stop: make(chan struct{})}
+	d := &replayFeed{stop: make(chan struct{}), ready: make(chan struct{})}
+	d.full = sync.OnceFunc(func() { close(d.ready) })
 	for range workers {
 		d.to = append(d.to, make(chan []replayOp, feedAhead))
 	}
 	d.done.Go(func() {
+		defer d.full()
 		defer func() {
 			for _, c := range d.to {
 				close(c)
@@ -113,6 +117,12 @@ func (d *replayFeed) read(r *trace.Reader, f *os.File) error {
 }
 
 func (d *replayFeed) send(w int, chunk []replayOp) bool {
+	select {
+	case d.to[w] <- chunk:
+		return true
+	default:
+		d.full()
+	}
 	select {
 	case d.to[w] <- chunk:
 		return true

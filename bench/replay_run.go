@@ -42,18 +42,16 @@ type replayPhase struct {
 	stop                 atomic.Bool
 }
 
-// Prepare reads ahead.
+// Prepare reads ahead as far as there is room.
 func (l *replayLoop) Prepare(Limits) {
 	if l.feed == nil {
-		// An error comes again in Run.
-		l.feed, _ = newFeed(l.d.File, len(l.workers), l.o.Blank)
-	}
-	for range 100 { // until the first worker has all it can hold, or the trace ends
-		if l.feed == nil || len(l.feed.to[0]) == feedAhead {
-			return
+		f, err := newFeed(l.d.File, len(l.workers), l.o.Blank)
+		if err != nil {
+			return // it comes again in Run
 		}
-		time.Sleep(time.Millisecond)
+		l.feed = f
 	}
+	<-l.feed.ready
 }
 
 // Run goes on with the trace, to its end at most.
