@@ -59,6 +59,9 @@ func (b *builder) runCaveats(s *source) []string {
 	} else if red > 0 {
 		say("%s with a red lamp %s left out of the rankings; the quality log has the reasons.", count(red, "cell"), are(red))
 	}
+	if text := yellow(s); text != "" {
+		say("%s", text)
+	}
 	if fewest != nil && fewest.Rate.Low == nil {
 		say("Some figures rest on %s: too few for a confidence interval at 95 %%, which takes six.", count(fewest.N, "repetition"))
 	}
@@ -66,6 +69,37 @@ func (b *builder) runCaveats(s *source) []string {
 		say("In async tables the engines promise different things: the columns durability and kill -9 say what a write has survived.")
 	}
 	return list
+}
+
+// yellow says how many cells in the figures have a yellow lamp, and why.
+func yellow(s *source) string {
+	cells := 0
+	reasons := map[string]int{}
+	for _, g := range s.groups {
+		for _, l := range g.ranked {
+			for _, c := range l.used {
+				if lampOf(c) != results.LampYellow {
+					continue
+				}
+				cells++
+				for _, f := range flagsOf([]*results.Cell{c}) {
+					reasons[f.Name]++
+				}
+			}
+		}
+	}
+	if cells == 0 {
+		return ""
+	}
+	names := tallies(reasons, nil)
+	slices.SortStableFunc(names, func(x, y Tally) int { return y.Count - x.Count })
+	const shown = 4
+	more := ""
+	if len(names) > shown {
+		names, more = names[:shown], ", ..."
+	}
+	return fmt.Sprintf("%s in the figures %s a yellow lamp (%s%s); the quality log has the reasons.",
+		count(cells, "cell"), map[bool]string{true: "has", false: "have"}[cells == 1], tallyText(names), more)
 }
 
 // unlikeLevels: the engines of the table differ in what survives the death of

@@ -48,7 +48,7 @@ func (d *mdDoc) runs() {
 	t := mdTable{head: []string{"<run", "<status", "<started", "<kvbench", "cells", "<outcomes", "<lamps"}}
 	for _, r := range d.m.Runs {
 		t.add(text(r.Name), text(string(r.Status)), r.Started.UTC().Format(time.DateTime), text(r.Version),
-			fmt.Sprint(r.Cells), tallyText(r.Outcomes), tallyText(r.Lamps))
+			fmt.Sprint(r.Cells), text(tallyText(r.Outcomes)), text(tallyText(r.Lamps)))
 	}
 	t.write(d.mdPage)
 }
@@ -59,7 +59,7 @@ func tallyText(list []Tally) string {
 		if i > 0 {
 			s += ", "
 		}
-		s += fmt.Sprintf("%d %s", t.Count, text(t.Name))
+		s += fmt.Sprintf("%d %s", t.Count, t.Name)
 	}
 	return s
 }
@@ -248,7 +248,7 @@ func (d *mdDoc) open(t *Table) {
 	for _, e := range t.Entries {
 		if o := e.Open; o != nil {
 			table.add(text(e.Engine), results.TextCount(o.Offered.Median), results.TextCount(o.Achieved.Median),
-				results.TextCount(o.Dropped.Median), results.TextCount(o.Backlog.Median), ns(o.LagP99), tallyText(o.Verdicts))
+				results.TextCount(o.Dropped.Median), results.TextCount(o.Backlog.Median), ns(o.LagP99), text(tallyText(o.Verdicts)))
 		}
 	}
 	table.write(d.mdPage)
