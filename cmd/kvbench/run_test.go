@@ -292,10 +292,10 @@ func TestADryRunPrintsTheMatrixAndDoesNothing(t *testing.T) {
 	}
 }
 
-func TestTheDemoHasFourEnginesAndEnoughOfEverything(t *testing.T) {
+func TestTheDemoHasFiveEnginesAndEnoughOfEverything(t *testing.T) {
 	t.Chdir(t.TempDir())
 	o := inProcess(t, "run", "--dry-run").must(t, exitOK)
-	for _, words := range []string{"pebble bbolt badger", "workload A C", "4 repetitions", "100 k records x 1000 B"} {
+	for _, words := range []string{"lsm btree hash pebble bbolt", "workload A C", "6 repetitions", "100 k records x 1000 B"} {
 		if !strings.Contains(o.out, words) {
 			t.Errorf("the plan lacks %q:\n%s", words, o.out)
 		}
