@@ -46,14 +46,16 @@ on.`,
 		Paper: "D. J. DeWitt et al.: Implementation Techniques for Main Memory Database Systems. SIGMOD 1984 (group commit). P. Helland, H. Sammer, J. Lyon, R. Carr, P. Garrett, A. Reuter: Group Commit Timers and High Volume Transaction Systems. HPTS 1987",
 		Look:  "Syncs a commit: 1 without groups, whoever many there are; a small part of 1 with groups and many writers. Syncs that found a longer file: nearly all until the log is prewritten, then nearly none. Both are counted on a disk whose syncs take a millisecond; commits a second, at larger scales, are this machine's disk's.",
 		Run: func(ctx context.Context, l *Lab) error {
-			for _, rung := range rungs() {
-				for _, writers := range ladderWriters() {
-					err := climb(ctx, l, rung, writers, true)
-					if err == nil && l.Scale != Tiny {
-						err = climb(ctx, l, rung, writers, false)
-					}
-					if err != nil {
-						return fmt.Errorf("%s with %d writers: %w", rung, writers, err)
+			rounds := 1 // the first is counted, the others are timed
+			if l.Scale != Tiny {
+				rounds += l.reps()
+			}
+			for round := range rounds {
+				for _, rung := range rungs() {
+					for _, writers := range ladderWriters() {
+						if err := climb(ctx, l, rung, writers, round == 0); err != nil {
+							return fmt.Errorf("%s with %s: %w", rung, writersOf(writers), err)
+						}
 					}
 				}
 			}
@@ -83,7 +85,7 @@ func climb(ctx context.Context, l *Lab, rung string, writers int, counted bool) 
 	if err != nil {
 		return err
 	}
-	l.Say("%s, %d writers", rung, writers)
+	l.Say("%s, %s", rung, writersOf(writers))
 	record := make([]byte, 128)
 	syncs, grown := watched.syncs.Load(), watched.grown.Load()
 	begin := time.Now()
