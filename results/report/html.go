@@ -139,6 +139,12 @@ func head(lines []string) []string { return lines[:min(shown, len(lines))] }
 
 func tail(lines []string) []string { return lines[min(shown, len(lines)):] }
 
+// saysNothing: no entry has a rate, and none says why, as in a study that
+// looks at counters alone.
+func saysNothing(t *Table) bool {
+	return !slices.ContainsFunc(slices.Concat(t.Entries, t.Rails), func(e Entry) bool { return e.Rate.Median != nil || e.Why != "" })
+}
+
 // Ranked are the tables that rank something, and all of them where there are
 // few.
 func (p *htmlPage) Ranked() []*Table { return p.tablesThat(func(lone bool) bool { return !lone }) }
@@ -156,12 +162,18 @@ func (p *htmlPage) tablesThat(keep func(lone bool) bool) []*Table {
 	}
 	var out []*Table
 	for i := range p.Tables {
+		if saysNothing(&p.Tables[i]) {
+			continue
+		}
 		if keep(lone > 2 && isLone(p.Tables[i])) {
 			out = append(out, &p.Tables[i])
 		}
 	}
 	return out
 }
+
+// Tells reports whether anything is known about any need.
+func (p *htmlPage) Tells() bool { return len(p.Untold()) < len(p.Needs) }
 
 // Untold are the needs that nothing in the runs tells about.
 func (p *htmlPage) Untold() []Need {
@@ -206,6 +218,6 @@ func (p *htmlPage) funcs() template.FuncMap {
 		"deref":   func(b *bool) bool { return *b },
 		// charts
 		"latency": p.latency, "timeline": p.timeline, "amplification": p.amplification,
-		"sweep": p.sweep, "study": p.study, "searches": p.searches,
+		"sweep": p.sweep, "study": p.study, "studytriangle": p.studyTriangle, "searches": p.searches,
 	}
 }

@@ -93,6 +93,26 @@ func TestASectionWithoutDataIsAbsent(t *testing.T) {
 	}
 }
 
+func TestATableWithoutRatesIsNoRanking(t *testing.T) {
+	m := richModel()
+	m.Tables = m.Tables[:1]
+	m.Tables[0].Rails = nil
+	m.Tables[0].Entries = m.Tables[0].Entries[:2]
+	if text := page(t, m); strings.Count(text, `id="t1"`) != 1 {
+		t.Fatal("a table with rates is not shown once")
+	}
+	for i := range m.Tables[0].Entries {
+		m.Tables[0].Entries[i].Rate = Figure{}
+	}
+	if text := page(t, m); strings.Contains(text, `id="t1"`) {
+		t.Error("a table without rates is shown")
+	}
+	m.Tables[0].Entries[0].Why = "disk full"
+	if text := page(t, m); !strings.Contains(text, `id="t1"`) || !strings.Contains(text, "disk full") {
+		t.Error("a table that says why it has no rate is not shown")
+	}
+}
+
 func TestHeadingsDescendOneLevelAtATimeAndTablesSayWhatTheyAre(t *testing.T) {
 	all := elements(t, page(t, richModel()))
 	level, tables, captions := 0, 0, 0

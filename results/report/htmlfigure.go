@@ -204,7 +204,7 @@ func (p *htmlPage) searches() []*figureView {
 }
 
 // study draws the figure of a built-in experiment; nil where it has no points
-// or is a triangle, which the template draws.
+// or is a triangle: see studyTriangle.
 func (p *htmlPage) study(s *Study) *figureView {
 	g := &s.Figure
 	if len(g.Points) == 0 || g.Kind == "triangle" {
@@ -238,6 +238,30 @@ func (p *htmlPage) study(s *Study) *figureView {
 		f.Rows = append(f.Rows, []string{q.Series, q.X, quantity(q.Y, ""), interval(q.Low, q.High, "")})
 	}
 	return p.draw(f, c)
+}
+
+// studyTriangle places a study's points by three overheads, x, y and z; null
+// where its figure is none, or has no three.
+func (p *htmlPage) studyTriangle(s *Study) *Triangle {
+	if s.Figure.Kind != "triangle" {
+		return nil
+	}
+	t := Triangle{Run: s.Run, Title: s.Figure.Title, About: s.Figure.X + ", " + s.Figure.Y}
+	for i, q := range s.Figure.Points {
+		x, err := strconv.ParseFloat(q.X, 64)
+		if err != nil || q.Y == nil || q.Z == nil || !(x > 0 && *q.Y > 0 && *q.Z > 0) {
+			continue
+		}
+		t.Points = append(t.Points, TrianglePoint{
+			Engine: q.Series, Color: p.colorOf(q.Series, i), Read: x, Update: *q.Y, Memory: *q.Z,
+			Text: number(x) + ", " + number(*q.Y) + ", " + number(*q.Z),
+		})
+	}
+	if len(t.Points) < 2 {
+		return nil
+	}
+	normalize(t.Points)
+	return &t
 }
 
 // studyHeat draws points as a map: series are its rows.

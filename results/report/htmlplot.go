@@ -184,8 +184,10 @@ func triangleSVG(t *Triangle) template.HTML {
 		if l.at-l.y > 4 {
 			fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="currentColor" stroke-width=".7"/>`, l.x, l.y, l.x+9, l.at)
 		}
-		fmt.Fprintf(&b, `<g transform="translate(%.1f %.1f)">%s</g>`, l.x, l.y, symbol(l.point.Color, 5.5))
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" font-size="13" fill="var(--fg)">%s</text></g>`, l.x+11, l.at+4.5, name)
+		fmt.Fprintf(&b, `<text class="halo" x="%.1f" y="%.1f" font-size="13" fill="var(--fg)">%s</text></g>`, l.x+11, l.at+4.5, name)
+	}
+	for _, l := range labels { // above all labels
+		fmt.Fprintf(&b, `<g class="c%d" transform="translate(%.1f %.1f)">%s</g>`, l.point.Color%palette, l.x, l.y, symbol(l.point.Color, 5.5))
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())

@@ -150,7 +150,10 @@ func richRest(m *Model, yes, no *bool) {
 		{Series: "tiered", X: "2", Y: results.Num(4)},
 		{Series: "tiered", X: "10", Y: results.Num(3)},
 	}
-	for _, kind := range []string{"lines", "bars", "heat", "scatter"} {
+	for i := range points {
+		points[i].Z = results.Num(float64(i + 1))
+	}
+	for _, kind := range []string{"lines", "bars", "heat", "scatter", "triangle"} {
 		m.Studies = append(m.Studies, Study{Run: "r1", Text: "2 of 3 held.", Study: results.Study{
 			Name: "compaction-space", Title: "Compaction (" + kind + ")", Scale: "tiny", Question: "What does a size ratio cost?", Paper: "Dostoevsky, SIGMOD 2018", Look: "the crossing",
 			Figure: results.Figure{Kind: kind, Title: "Write amplification", X: "size ratio", Y: "bytes a byte", Points: points},
