@@ -17,6 +17,14 @@ const kinds = (() => {
 
   const known = (x) => x !== null && x !== undefined;
 
+  // marker is the symbol of a colour for the chart library, whose own empty
+  // symbols are white in either theme.
+  function marker(p, c) {
+    const name = shape(c);
+    if (!name.startsWith("empty")) return { symbol: name, itemStyle: { color: colour(p, c) } };
+    return { symbol: name.slice(5).toLowerCase(), itemStyle: { color: p.bg, borderColor: colour(p, c), borderWidth: 1.8 } };
+  }
+
   // axis is the common part of an axis with numbers.
   function axis(a, p, vertical) {
     const out = {
@@ -113,7 +121,7 @@ const kinds = (() => {
         },
       }));
       return {
-        legend: Object.assign(legend(spec, p), { itemWidth: 10, data: spec.series.map((s) => ({ name: s.name, icon: shape(s.c) })) }), series,
+        legend: Object.assign(legend(spec, p), { itemWidth: 10, data: spec.series.map((s) => { const m = marker(p, s.c); return { name: s.name, icon: m.symbol, itemStyle: m.itemStyle }; }) }), series,
         tooltip: { trigger: "item", ...box(p) },
         grid: grid({ top: spec.legend ? 28 : 6 }),
         xAxis: axis(spec.x, p, false),
@@ -144,7 +152,7 @@ const kinds = (() => {
   function point(q, s, p) {
     const value = q.map((v) => (v === null ? "-" : v));
     if (!q[5]) return value;
-    return { value, symbol: "emptyCircle", symbolSize: 9, itemStyle: { color: p.bad, borderColor: p.bad, borderWidth: 2 } };
+    return { value, symbol: "circle", symbolSize: 9, itemStyle: { color: p.bg, borderColor: p.bad, borderWidth: 2 } };
   }
 
   // curves: lines, with whiskers where there are intervals. A tail axis has
@@ -181,8 +189,8 @@ const kinds = (() => {
         },
         series: spec.series.flatMap((s) => [{
           type: spec.scatter ? "scatter" : "line", name: s.name, color: colour(p, s.c), data: s.points.map((q) => point(q, s, p)),
-          encode: { x: 0, y: 1 }, symbol: shape(s.c), symbolSize: spec.scatter ? 9 : 6, showSymbol: !spec.tail && s.points.length <= 40, connectNulls: false,
-          lineStyle: { width: 1.8, type: dash(s.d === undefined ? s.c : s.d) }, emphasis: { disabled: spec.series.length < 2, focus: "series" }, z: 3,
+          encode: { x: 0, y: 1 }, ...marker(p, s.c), symbolSize: spec.scatter ? 9 : 6, showSymbol: !spec.tail && s.points.length <= 40, connectNulls: false,
+          lineStyle: { width: 1.8, color: colour(p, s.c), type: dash(s.d === undefined ? s.c : s.d) }, emphasis: { disabled: spec.series.length < 2, focus: "series" }, z: 3,
         }, ...whiskers(s, p, categories)]),
       };
     },
