@@ -31,9 +31,9 @@ func cornersOf(s Scale) []Side {
 	}
 }
 
-// corner fills an engine and overwrites and reads it by a distribution; the
+// corner fills an engine, and overwrites and reads it by a distribution; the
 // cells are fill, overwrite and get, behind a prefix.
-func corner(ctx context.Context, l *Lab, s Side, prefix string, draw func(seed uint64) func() uint64) error {
+func corner(ctx context.Context, l *Lab, s Side, prefix string, overwrites uint64, draw func(seed uint64) func() uint64) error {
 	z := sizeOfTree(l.Scale)
 	b, err := l.Open(s)
 	if err != nil {
@@ -46,7 +46,7 @@ func corner(ctx context.Context, l *Lab, s Side, prefix string, draw func(seed u
 	for moment := range uint64(moments) {
 		err := b.Measure(ctx, prefix+"overwrite", func() error {
 			next := draw(l.Seed + moment<<8)
-			for range 2 * z.overwrites / moments {
+			for range overwrites / moments {
 				if err := b.Write(ctx, next(), z.value); err != nil {
 					return err
 				}

@@ -77,10 +77,6 @@ func runsPerOp() Metric {
 	return perOp("sorted runs probed an operation", "runs", func(c *results.Cell) engine.Count { return c.Metrics.Read.RunsProbed })
 }
 
-func blocksPerOp() Metric {
-	return perOp("blocks touched an operation", "blocks", func(c *results.Cell) engine.Count { return c.Metrics.Read.BlocksTouched })
-}
-
 func readsPerOp() Metric {
 	return perOp("reads of files an operation", "reads", func(c *results.Cell) engine.Count { return c.Metrics.Read.IOs })
 }
@@ -119,16 +115,5 @@ func rate() Metric {
 			return 0, false
 		}
 		return *c.OpsPerS, true
-	}}
-}
-
-// p99 is the 99th percentile of the service time of a kind of operation.
-func p99(kind string) Metric {
-	return Metric{Name: kind + " p99", Unit: "ns", Of: func(c *results.Cell) (float64, bool) {
-		op := c.Ops[kind]
-		if op == nil || op.Service == nil {
-			return 0, false
-		}
-		return float64(op.Service.P99), true
 	}}
 }

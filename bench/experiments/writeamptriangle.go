@@ -11,7 +11,7 @@ import (
 // the name that workloads have for each.
 func requestSkews(s Scale) [][2]string {
 	list := [][2]string{{"even", "uniform"}, {"zipf-1.2", "zipf:1.2"}, {"zipf-0.99", "zipf:0.99"}, {"zipf-0.8", "zipf:0.8"}}
-	return list[:pick(s, 2, 4, 4)]
+	return list[:pick(s, 2, 3, 4)]
 }
 
 func writeAmpTriangle() Study {
@@ -34,17 +34,17 @@ the leaf to the root.`,
 		Look:  "Each engine is a line over the skew: those of trees that gather writes fall as skew grows, that of a tree that copies its path at each write does not. Compare where they begin and how steep they are.",
 		Needs: needsOf(append(cornersOf(Tiny), peers...)),
 		Run: func(ctx context.Context, l *Lab) error {
-			n := sizeOfTree(l.Scale).records
+			z := sizeOfTree(l.Scale)
+			n, overwrites := z.records, pick(l.Scale, 2*z.overwrites, z.overwrites/2, z.overwrites)
 			for _, s := range cornersOf(l.Scale) {
 				draws := []func(uint64) func() uint64{evenly(n), skewed(n, 1.2), skewed(n, 0.99), skewed(n, 0.8)}
 				for i, skew := range requestSkews(l.Scale) {
-					if err := corner(ctx, l, s, skew[0]+"-", draws[i]); err != nil {
+					if err := corner(ctx, l, s, skew[0]+"-", overwrites, draws[i]); err != nil {
 						return err
 					}
 				}
 			}
 			m := Matrix{Sides: peers, ByOperations: true, Untimed: true}
-			z := sizeOfTree(l.Scale)
 			for _, skew := range requestSkews(l.Scale) {
 				m.Works = append(m.Works, Work{Name: skew[0] + "-overwrite", Properties: []string{
 					fmt.Sprint("recordcount=", z.records), fmt.Sprint("operationcount=", pick(l.Scale, 2000, z.overwrites/8, z.overwrites/32)),
