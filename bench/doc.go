@@ -30,7 +30,8 @@
 //	warmup.go      the warm-up, and whether a phase was steady
 //	cacheregime.go where the data are; memlimit_*.go: less memory than data
 //	lamp.go        objections to a cell; flags.go: their bounds
-//	process.go     what the kernel and the runtime say of this process; process_series.go: once an interval
+//	process.go     what the kernel and the runtime say of this process; process_series.go: once an interval;
+//	               process_waits.go: what it waited for
 //	experiment.go  the matrix; order.go, prepare.go: its plan
 //	sweep.go       engines multiplied by the axes of a sweep
 //	run.go         performing a plan

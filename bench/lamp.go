@@ -132,15 +132,24 @@ func (j *judgement) machine() {
 		return
 	}
 	if lost := j.CPU.StealS; lost != nil && *lost > stealWarn*used {
-		j.yellow("steal", "the machine was taken away for %.2f s while %.2f s were used", *lost, used)
+		j.yellow("steal", "the machine was taken away for %.2f s while %.2f s were used%s", *lost, used, j.queued(used))
 	}
 	p := measuredPhase(j.Cell)
 	if others := j.CPU.OtherS; others != nil && *others > max(otherWarn*used, otherFloor*(p.EndS-p.StartS)) {
-		j.yellow("other_load", "others on the machine used %.2f s of processor time while the cell used %.2f s", *others, used)
+		j.yellow("other_load", "others on the machine used %.2f s of processor time while the cell used %.2f s%s", *others, used, j.queued(used))
 	}
 	if gc := j.CPU.GCS; gc != nil && *gc > gcWarn*used {
 		j.yellow("gc", "garbage collection took %.0f %% of the processor time", 100**gc/used)
 	}
+}
+
+// queued says how much of the time in which they could run the cell's threads
+// waited, of which used seconds were given to them.
+func (j *judgement) queued(used float64) string {
+	if j.CPU.RunDelayS == nil {
+		return ""
+	}
+	return fmt.Sprintf("; its threads waited for a processor %.0f %% of the time that they could have run", 100**j.CPU.RunDelayS/(used+*j.CPU.RunDelayS))
 }
 
 // steadiness objects to a measured phase that was not shown to be steady.

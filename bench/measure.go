@@ -148,8 +148,9 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.target.Metrics(&before)
 	begin := r.since()
 	samples := newProcessSeries(r)
-	start, files := samples.taken[0].stat, readFiles(r.files)
+	start, files, waits := samples.taken[0].stat, readFiles(r.files), readWaits()
 	p, err := phase(samples.sample)
+	waitsEnd := readWaits()
 	end := readProcess(r.device)
 	filesEnd := readFiles(r.files)
 	finish := r.since()
@@ -161,6 +162,7 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.cell.Metrics = after.Since(&before)
 	r.cell.Debt.Start, r.cell.Debt.End = before.Work.DebtBytes, after.Work.DebtBytes
 	r.fill(p, start, end)
+	waitsEnd.into(&r.cell.CPU, waits)
 	filesEnd.into(&r.cell.IO, files)
 	samples.into(p.Series)
 	r.cell.Phases = append(r.cell.Phases, results.Phase{

@@ -296,13 +296,33 @@ type Debt struct {
 	TimedOut bool         `json:"timed_out"`
 }
 
-// CPU is the processor time of the measured phase, in seconds.
+// CPU is the processor time of the measured phase, in seconds, and what the
+// process waited for instead of using it. Waits are sums over all threads or
+// goroutines, background ones included: they may exceed wall-clock time.
 type CPU struct {
 	UserS   *float64 `json:"user_s"`
 	SystemS *float64 `json:"system_s"`
 	GCS     *float64 `json:"gc_s"`
 	StealS  *float64 `json:"steal_s"` // of the whole machine
 	OtherS  *float64 `json:"other_s"` // used by others on the machine, the kernel's own threads included
+
+	// RunDelayS is the time that threads could have run and no processor was
+	// free, by the kernel: others used them, or the process's own threads.
+	// Threads that end in the phase lose theirs.
+	RunDelayS *float64 `json:"run_delay_s"`
+	// MutexWaitS is the time that goroutines were blocked by a mutex, by the Go
+	// runtime, which times one wait in eight. It is another time than that in
+	// which the holder waits for a processor, yet may be due to it.
+	MutexWaitS *float64 `json:"mutex_wait_s"`
+	// SchedWaitS is the time that goroutines could have run and the Go runtime
+	// had no thread for them, estimated from its histogram of one wait in eight.
+	// A thread that is woken to run one waits in RunDelayS at the same time.
+	SchedWaitS *float64 `json:"sched_wait_s"`
+
+	Voluntary   engine.Count `json:"voluntary_switches"`   // of threads that blocked
+	Involuntary engine.Count `json:"involuntary_switches"` // of threads that were preempted
+	MajorFaults engine.Count `json:"major_faults"`         // pages that were read from a device for an access to memory
+	MinorFaults engine.Count `json:"minor_faults"`         // pages that were in memory, or new
 }
 
 // Mem is the memory of the cell's process.
