@@ -212,7 +212,7 @@ func (p *htmlPage) funcs() template.FuncMap {
 		// shapes of tables
 		"overview": p.overview, "times": p.times, "matrix": matrix, "changes": p.changeTables, "outcome": shortVerdict, "weight": weight, "bar": shareBar,
 		"facts": factTable, "options": newOptionTable, "checks": failedChecks, "run": p.runName,
-		"runs": func() int { return len(p.Runs) }, "pair": newRankRow, "head": head, "tail": tail,
+		"runs": func() int { return len(p.Runs) }, "pair": newRankRow, "promises": promises, "survives": survives, "head": head, "tail": tail,
 		"many": func() bool { return len(p.Tables) >= manyTables }, "of": p.seriesOf,
 		"columns": func(s SettingsOf, rows []Setting, caption string) optionRows { return optionRows{s, rows, caption} },
 		"deref":   func(b *bool) bool { return *b },

@@ -48,10 +48,15 @@ type rankPlot struct {
 }
 
 // newRankPlot begins its scale at 0, unless the slowest would vanish beside
-// the fastest. Null: there is nothing to draw.
+// the fastest. Rails, which may be far off, have no say in it. Null: there is
+// nothing to draw.
 func newRankPlot(t *Table) *rankPlot {
 	var xs []float64
-	for _, e := range slices.Concat(t.Entries, t.Rails) {
+	of := t.Entries
+	if !slices.ContainsFunc(of, func(e Entry) bool { return e.Rate.Median != nil }) {
+		of = t.Rails
+	}
+	for _, e := range of {
 		for _, x := range append([]*float64{e.Rate.Low, e.Rate.High, e.Rate.Median}, e.Rate.Values...) {
 			if x != nil {
 				xs = append(xs, *x)
@@ -90,16 +95,19 @@ func (p *rankPlot) Row(e *Entry) template.HTML {
 	if f.Median == nil {
 		return ""
 	}
+	if *f.Median > p.high || *f.Median < p.low {
+		return `<span class="dim small">off the scale</span>`
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="c%d" role="img" aria-label="%s">`, e.Color%palette, template.HTMLEscapeString(e.Engine+": "+quantity(f.Median, "ops/s")+", "+interval(f.Low, f.High, "ops/s")))
 	b.WriteString(`<line x1="0" x2="100%" y1="50%" y2="50%" stroke="var(--line)"/>`)
 	for _, x := range f.Values {
-		if x != nil {
+		if x != nil && *x >= p.low && *x <= p.high {
 			fmt.Fprintf(&b, `<circle cx="%.2f%%" cy="50%%" r="3" fill="currentColor" opacity=".28"/>`, p.at(*x))
 		}
 	}
 	if f.Low != nil && f.High != nil {
-		lo, hi := p.at(*f.Low), p.at(*f.High)
+		lo, hi := p.at(max(*f.Low, p.low)), p.at(min(*f.High, p.high))
 		fmt.Fprintf(&b, `<g stroke="currentColor" stroke-width="1.5"><line x1="%.2f%%" x2="%.2f%%" y1="50%%" y2="50%%"/>`, lo, hi)
 		for _, x := range []float64{lo, hi} {
 			fmt.Fprintf(&b, `<line x1="%[1]f%%" x2="%[1]f%%" y1="28%%" y2="72%%"/>`, x)

@@ -201,9 +201,25 @@ func (p *htmlPage) overview() *overviewTable {
 type rankRow struct {
 	Entry *Entry
 	Plot  *rankPlot
+	Level bool // what a write has survived is a column of its own
 }
 
-func newRankRow(e Entry, p *rankPlot) rankRow { return rankRow{&e, p} }
+func newRankRow(e Entry, p *rankPlot, t *Table) rankRow { return rankRow{&e, p, promises(t)} }
+
+// promises reports whether the entries of a table may promise different
+// things of a write.
+func promises(t *Table) bool { return t.Setup.Regime == results.RegimeAsync }
+
+// survives says what a write has survived when it is acknowledged.
+func survives(e *Entry) string {
+	switch {
+	case e.Survives == nil:
+		return ""
+	case *e.Survives:
+		return e.Level.String() + ", survives kill -9"
+	}
+	return e.Level.String() + ", lost by kill -9"
+}
 
 // seriesOf are the time series of a table that are worth a chart.
 func (p *htmlPage) seriesOf(table string) []*Series {
