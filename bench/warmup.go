@@ -139,6 +139,7 @@ func (r *cellRun) test(rows []results.SeriesRow) *results.Steady {
 		return nil
 	}
 	o.DebtFloor = max(debtFloor, debtShare*float64(r.live.Or(0)))
+	o.Poisson = r.spec.Rate > 0 && r.spec.Arrival.Kind == ArrivePoisson
 	s := steady.Test(windows, o)
 	return &s
 }

@@ -217,3 +217,43 @@ func TestWindowsAreMadeOfRows(t *testing.T) {
 		t.Fatalf("no rows made windows: %v", rates)
 	}
 }
+
+func TestTheChanceOfPoissonArrivalsIsNoFault(t *testing.T) {
+	const phases = 2000
+	for _, c := range []struct {
+		n    int
+		mean float64 // operations in a window
+	}{{5, 10}, {20, 10}, {20, 50}, {60, 200}} {
+		seed := uint64(c.n)
+		r := rand.New(rand.NewPCG(11, seed))
+		wild, plain := 0, 0
+		for range phases {
+			rates := make([]float64, c.n)
+			for i := range rates {
+				for at := r.ExpFloat64(); at < c.mean; at += r.ExpFloat64() {
+					rates[i]++
+				}
+			}
+			varies := func(o Options) bool {
+				return strings.Contains(strings.Join(Test(rates, o).Reasons, ";"), "varies")
+			}
+			if varies(Options{Poisson: true}) {
+				wild++
+			}
+			if varies(Options{}) {
+				plain++
+			}
+		}
+		if share := float64(wild) / phases; share > .065 {
+			t.Errorf("%d windows of %g operations: %.3f are found to vary, want at most one in twenty (seed %d)", c.n, c.mean, share, seed)
+		}
+		if share := float64(plain) / phases; share < .5 {
+			t.Errorf("%d windows of %g operations vary by more than is allowed otherwise in %.3f only: nothing is tested", c.n, c.mean, share)
+		}
+	}
+	// What swings more than chance is found as before.
+	swings := []float64{500, 1500, 600, 1400, 550, 1450, 660}
+	if s := Test(swings, Options{Poisson: true}); s.OK {
+		t.Error("a rate that swings by half passes for chance")
+	}
+}

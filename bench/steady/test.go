@@ -44,6 +44,10 @@ const (
 type Options struct {
 	WindowS float64 // length of a window in seconds; 0: one
 
+	// Poisson says that operations came at random, independent of each other,
+	// so that their number varies by itself.
+	Poisson bool
+
 	Debt []float64 // bytes outstanding at the end of each window
 	// DebtFloor is a debt that does not matter, in bytes.
 	DebtFloor float64
@@ -70,7 +74,11 @@ func Test(windows []float64, o Options) results.Steady {
 		object("nothing was done")
 		return s
 	}
-	if limit := CVLimit(o.WindowS); *s.CV > limit {
+	limit := CVLimit(o.WindowS)
+	if o.Poisson {
+		limit = math.Hypot(limit, poissonCV(mean(windows)*o.WindowS, len(windows)))
+	}
+	if *s.CV > limit {
 		object("the rate of windows of %s varies by %.0f %%; at most %.0f %%", seconds(o.WindowS), 100**s.CV, 100*limit)
 	}
 	_, p := MannKendall(windows)
@@ -99,6 +107,13 @@ func Test(windows []float64, o Options) results.Steady {
 // not averaged away.
 func CVLimit(windowS float64) float64 {
 	return min(CapCV, MaxCV/math.Sqrt(min(windowS, 1)))
+}
+
+// poissonCV is the variation that is exceeded in about one of twenty phases of
+// n windows with Poisson counts of this mean: 1/sqrt(mean), and what the
+// variation of so few windows is off by.
+func poissonCV(mean float64, n int) float64 {
+	return (1 + 1.645/math.Sqrt(2*float64(n-1))) / math.Sqrt(mean)
 }
 
 // thirds returns the bounds of the middle and the last third of n.

@@ -17,7 +17,7 @@ import (
 type baselineOptions struct{ baseline string }
 
 func (o *baselineOptions) add(f *pflag.FlagSet) {
-	f.StringVar(&o.baseline, "baseline", "", "`ENGINE` that the others are compared with below the table (default: the first)")
+	f.StringVar(&o.baseline, "baseline", "", "`ENGINE` that the others are compared with below the table (default: the first; where it has no figure, the first that has)")
 }
 
 // among refuses a baseline that is not among the engines, before anything runs.

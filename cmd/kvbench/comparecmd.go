@@ -63,7 +63,7 @@ func (o *compareOptions) add(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.by, "by", "", "`WHAT` the sides of one run differ in: engine, threads, rate, workload, ... or an axis of a sweep (default: engine, if there are several)")
-	f.StringVar(&o.baseline, "baseline", "", "`SIDE` that the others are compared with (default: the first)")
+	f.StringVar(&o.baseline, "baseline", "", "`SIDE` that the others are compared with (default: the first; where it has no figure, the first that has)")
 	f.StringSliceVarP(&o.metrics, "metric", "m", []string{compare.DefaultMetric}, "`METRICS`: ops_per_s, read.p99, update.response.p999, write_amp, cpu_ns_per_op, metrics.work.flush_bytes, ...")
 	f.Float64Var(&o.alpha, "alpha", compare.DefaultAlpha, "`PROBABILITY`, for each table, that equal sides are told apart")
 	f.StringVar(&o.format, "format", "text", "`FORMAT`: text, markdown, json, csv or benchstat")
@@ -175,21 +175,15 @@ func (o *compareOptions) checkFloors(runs []*results.Run, options compare.Option
 
 // reportFloors writes to standard error what became of floors.
 func (a *app) reportFloors(list []compare.FloorResult) error {
-	missed := 0
+	short := 0
 	for _, r := range list {
 		fmt.Fprintln(a.console, r)
 		if !r.Held {
-			missed++
+			short++
 		}
 	}
-	if missed > 0 {
-		return missedFloors{fmt.Sprintf("%d of %d floors missed or not to be judged", missed, len(list))}
+	if short > 0 {
+		return missed{fmt.Sprintf("%d of %d floors missed or not to be judged", short, len(list))}
 	}
 	return nil
 }
-
-// missedFloors says that everything could be compared, and that some side is
-// not what it was promised to be.
-type missedFloors struct{ reason string }
-
-func (e missedFloors) Error() string { return e.reason }

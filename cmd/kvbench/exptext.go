@@ -104,11 +104,6 @@ type studyOutcome struct {
 	invalid error        // a cell failed, or the run was interrupted
 }
 
-// missedClaims says that a study does not have its shape: exit code 3.
-type missedClaims struct{ text string }
-
-func (e missedClaims) Error() string { return e.text }
-
 // err is how the experiment ended.
 func (o *studyOutcome) err() error {
 	broken := experiments.Broken(o.study.Claims)
@@ -118,7 +113,7 @@ func (o *studyOutcome) err() error {
 	case o.invalid != nil:
 		return o.invalid
 	case len(broken) > 0:
-		return missedClaims{fmt.Sprintf("experiment %s: %d of %d claims did not hold; the first: %s: %s",
+		return missed{fmt.Sprintf("experiment %s: %d of %d claims did not hold; the first: %s: %s",
 			o.study.Name, len(broken), len(o.study.Claims), broken[0].Text, broken[0].Detail)}
 	}
 	return nil

@@ -24,7 +24,6 @@ the harness printed beside the figures.
   kvbench compare RESULTS                who is better, and whether it can be told
   kvbench explain RESULTS A B            why one is slower, by its counters
   kvbench check BASE NEW                 whether counters got worse
-  kvbench explain RESULTS A B            which counters account for the gap
   kvbench report RESULTS                 a page to read, mail or keep
   kvbench sweep lsm --vary ...           settings, workloads and load that vary
   kvbench exp list                       experiments from the literature

@@ -92,8 +92,3 @@ func missedThresholds(outcomes []gate.Outcome) error {
 	}
 	return missed{fmt.Sprintf("%d thresholds missed:\n  %s", len(lines), strings.Join(lines, "\n  "))}
 }
-
-// missed says that everything ran, and the figures are not what was wanted.
-type missed struct{ reason string }
-
-func (e missed) Error() string { return e.reason }

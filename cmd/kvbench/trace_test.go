@@ -77,3 +77,16 @@ func TestBadInputToTraceIsRefusedWithAdvice(t *testing.T) {
 		t.Errorf("over another file: %d, %s", o.code, o.errs)
 	}
 }
+
+func TestWhatACacheAnsweredIsNotAskedOfAnEngine(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("c.csv", []byte("0,k,1,10,1,set,0\n1,k,1,0,1,get,0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inProcess(t, "trace", "import", "c.csv", "--from", "twitter", "-o", "c.trace").must(t, exitOK)
+	o := inProcess(t, "trace", "stat", "c.trace")
+	o.must(t, exitOK)
+	if strings.Contains(o.out, "one at a time") {
+		t.Errorf("a replay would be checked against what the cache had thrown out:\n%s", o.out)
+	}
+}

@@ -213,7 +213,7 @@ func (a *app) importTrace(o trace.ImportOptions, out string) error {
 	if err != nil {
 		return err
 	}
-	w, err := trace.NewWriter(f, true)
+	w, err := trace.NewWriter(f, trace.Sequential(o.Format))
 	var done trace.Import
 	if err == nil {
 		done, err = trace.ImportText(in, w, o)

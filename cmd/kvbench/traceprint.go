@@ -29,7 +29,7 @@ func (a *app) printStat(name string, s *trace.Stat) error {
 	p := s.Profile
 	overlap := "one at a time"
 	if !s.Sequential {
-		overlap = "overlapping"
+		overlap = "overlapping, or of a cache"
 	}
 	line("trace", "%s", name)
 	line("operations", "%d in %d calls, %s", s.Operations, s.Calls, overlap)

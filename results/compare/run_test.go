@@ -382,3 +382,47 @@ func TestWhatIsDetectableDependsOnPairingAndOnTheNumberOfSides(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereTheFirstHasNoFigureTheNextIsTheBaseline(t *testing.T) {
+	m := maker{
+		engines: []string{"hash", "lsm", "btree"}, workloads: []string{"A", "E"}, reps: 6,
+		rate: steady(map[string]float64{"hash": 3, "lsm": 1, "btree": 2}),
+		change: func(c *results.Cell) {
+			if c.Engine.Name == "hash" && c.Workload.Name == "E" {
+				c.Status, c.OpsPerS = results.StatusUnsupported, nil
+			}
+		},
+	}
+	c := mustWithin(t, m.run(), Options{})
+	if len(c.Groups) != 2 || c.Groups[0].Baseline != "hash" || c.Groups[1].Baseline != "lsm" || c.Options.Baseline != "hash" {
+		t.Fatalf("groups %+v of %+v", c.Groups, c.Options)
+	}
+	if p := pairOf(t, &c.Groups[1], "btree"); p.Verdict != Higher || p.Ratio == nil || *p.Ratio < 1.9 {
+		t.Errorf("btree against lsm in E: %+v", p)
+	}
+	if p := pairOf(t, &c.Groups[1], "hash"); p.Verdict != NoFigure {
+		t.Errorf("hash in E: %+v", p)
+	}
+	if !slices.ContainsFunc(c.Notes, func(n string) bool { return strings.Contains(n, "so lsm is the baseline") }) {
+		t.Errorf("notes do not say whose baseline: %q", c.Notes)
+	}
+	var b strings.Builder
+	if err := c.Summary(&b, results.TableOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "against") {
+		t.Errorf("the summary does not say against whom:\n%s", b.String())
+	}
+	// A baseline that somebody named stays.
+	named := mustWithin(t, m.run(), Options{Baseline: "hash"})
+	if g := named.Groups[1]; g.Baseline != "hash" || pairOf(t, &g, "btree").Verdict != NoFigure {
+		t.Errorf("the baseline asked for was replaced: %+v", g)
+	}
+	b.Reset()
+	if err := named.Summary(&b, results.TableOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "against") {
+		t.Errorf("a column says against whom, though all are against one:\n%s", b.String())
+	}
+}

@@ -19,12 +19,15 @@ func (c *Comparison) Summary(w io.Writer, o results.TableOptions) error {
 	ci := results.Column{Title: percent(1-c.Options.Alpha) + " interval", Block: 1}
 	p := results.Column{Title: "p", Block: 1}
 	verdict := results.Column{Title: "verdict", Left: true, Block: 1}
+	against, others := results.Column{Title: "against", Left: true}, false
 	for i := range c.Groups {
 		g := &c.Groups[i]
 		for k := range g.Pairs {
 			x := &g.Pairs[k]
 			where.Cells = append(where.Cells, g.short(c.Groups))
 			name.Cells = append(name.Cells, x.Name)
+			against.Cells = append(against.Cells, g.Baseline)
+			others = others || g.Baseline != c.Options.Baseline
 			metric.Cells = append(metric.Cells, g.Metric.Name)
 			ratio.Cells = append(ratio.Cells, orDash(x.ratio()))
 			ci.Cells = append(ci.Cells, orDash(intervalText(x.Low, x.High)))
@@ -36,11 +39,14 @@ func (c *Comparison) Summary(w io.Writer, o results.TableOptions) error {
 			verdict.Cells = append(verdict.Cells, text)
 		}
 	}
-	columns := []results.Column{where, name, ratio, ci, p, verdict}
-	if len(c.Options.Metrics) > 1 {
-		columns = []results.Column{where, name, metric, ratio, ci, p, verdict}
+	columns := []results.Column{where, name}
+	if others {
+		columns = append(columns, against)
 	}
-	d.Table(columns)
+	if len(c.Options.Metrics) > 1 {
+		columns = append(columns, metric)
+	}
+	d.Table(append(columns, ratio, ci, p, verdict))
 	if !o.NoLegend {
 		d.Line("ratio: median over paired repetitions, to the baseline; p: Mann-Whitney, corrected by Holm. kvbench compare has more.")
 	}

@@ -12,7 +12,8 @@ type Options struct {
 	// Empty: engine, if there are several; else the first thing that varies.
 	By string `json:"by"`
 	// Baseline names the side that the others are compared with. Empty: of
-	// one run the first engine or value; of two runs always the first run.
+	// one run the first engine or value, and in a group where that has no
+	// figure the first that has; of two runs always the first run.
 	Baseline string `json:"baseline"`
 	// Alpha is the probability, in each group, that equal sides are told
 	// apart. 0: DefaultAlpha.

@@ -70,10 +70,11 @@ func nameOf(run *results.Run) string {
 // within is a comparison being made.
 type within struct {
 	*Comparison
-	run   *results.Run
-	by    *dimension
-	sides []string // in order
-	lots  []lot
+	run       *results.Run
+	by        *dimension
+	defaulted bool     // nobody named the baseline
+	sides     []string // in order
+	lots      []lot
 }
 
 // A lot is the cells of one group, by side.
@@ -108,7 +109,7 @@ func (w *within) choose() error {
 			cmp.Or(join(w.sides, ", ")+" stands alone; name a second run, or another axis with --by"))
 	}
 	if w.Options.Baseline == "" {
-		w.Options.Baseline = w.sides[0]
+		w.Options.Baseline, w.defaulted = w.sides[0], true
 	}
 	if !slices.Contains(w.sides, w.Options.Baseline) {
 		return fmt.Errorf("%w: baseline %q is not in %s%s", engine.ErrInvalid, w.Options.Baseline, w.Base, engine.Suggest(w.Options.Baseline, w.sides))
@@ -230,9 +231,8 @@ func (w *within) compare(j *judge, m Metric) {
 			w.note("%s: %s alone, compared with nothing", where, join(slices.Collect(maps.Keys(l.cells)), ", "))
 			continue
 		}
-		var base *side
-		var sides, others []*side
-		figures := 0
+		var base, first *side // first of those with a figure
+		var sides []*side
 		for _, name := range w.sides {
 			cells, ok := l.cells[name]
 			if !ok && name != w.Options.Baseline {
@@ -245,20 +245,23 @@ func (w *within) compare(j *judge, m Metric) {
 			if twice := repeated(s.cells); twice > 0 {
 				w.note("%s: %s: repetition %d is there more than once; only the first counts in pairs", where, name, twice)
 			}
-			if xs, _ := s.values(m); len(xs) > 0 {
-				figures++
-			}
 			sides = append(sides, s)
+			if xs, _ := s.values(m); first == nil && len(xs) > 0 {
+				first = s
+			}
 			if name == w.Options.Baseline {
 				base = s
-			} else {
-				others = append(others, s)
 			}
 		}
-		if figures == 0 {
+		if first == nil {
 			w.note("%s: %s is unknown", where, m.Name)
 			continue
 		}
+		if w.defaulted && base != first {
+			w.note("%s: %s has no %s, so %s is the baseline", where, base.name, m.Name, first.name)
+			base = first
+		}
+		others := slices.DeleteFunc(slices.Clone(sides), func(s *side) bool { return s == base })
 		g := Group{Setup: l.Setup, Subject: l.subject(), Metric: m, Baseline: base.name}
 		g.fillBase(j, base)
 		g.Pairs = j.judge([]*side{base}, others, m)

@@ -46,6 +46,11 @@ func parsers() map[string]func(o ImportOptions) parser {
 // Formats returns the names of the formats that ImportText reads.
 func Formats() []string { return slices.Sorted(maps.Keys(parsers())) }
 
+// Sequential says what NewWriter wants to know of imports of a format: false
+// for traces of caches, whose reads miss what the cache had thrown out, which
+// no replay can find as they did.
+func Sequential(format string) bool { return format != "twitter" }
+
 // maxLine is the longest line.
 const maxLine = 16 << 20
 

@@ -17,7 +17,7 @@ type Stat struct {
 	Operations uint64            `json:"operations"`
 	Calls      uint64            `json:"calls"` // batches and multi-gets count once
 	Kinds      map[string]uint64 `json:"kinds"`
-	Sequential bool              `json:"sequential"` // operations did not overlap
+	Sequential bool              `json:"sequential"` // as NewWriter has it
 	Torn       string            `json:"torn,omitempty"`
 	Seconds    float64           `json:"seconds"` // from the first beginning to the last
 	Rate       []RatePoint       `json:"rate"`    // over time; empty without times
