@@ -35,7 +35,7 @@ the leaf to the root.`,
 		Needs: needsOf(append(cornersOf(Tiny), peers...)),
 		Run: func(ctx context.Context, l *Lab) error {
 			z := sizeOfTree(l.Scale)
-			n, overwrites := z.records, pick(l.Scale, 2*z.overwrites, z.overwrites/2, z.overwrites)
+			n, overwrites := z.records, pick(l.Scale, z.overwrites, z.overwrites/2, z.overwrites)
 			for _, s := range cornersOf(l.Scale) {
 				draws := []func(uint64) func() uint64{evenly(n), skewed(n, 1.2), skewed(n, 0.99), skewed(n, 0.8)}
 				for i, skew := range requestSkews(l.Scale) {
