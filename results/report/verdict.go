@@ -32,6 +32,11 @@ func (b *builder) verdict() error {
 		v.Headline = b.changeHeadline(&all)
 	case len(b.m.Studies) > 0:
 		v.Headline = b.m.Studies[0].Title + ": " + lowerFirst(b.m.Studies[0].Text)
+	case len(b.m.Searches) > 0: // its cells are probes, each with a rate of its own
+		v.Headline, v.Sentences = b.m.Searches[0].Text, nil
+		for _, s := range b.m.Searches[1:] {
+			v.Sentences = append(v.Sentences, s.Text)
+		}
 	case len(v.Sentences) == 1, all.distinct() && b.oneRegime():
 		// One sentence says it all.
 		v.Headline, v.Sentences = upperFirst(all.sentence()), nil

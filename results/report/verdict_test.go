@@ -3,6 +3,8 @@ package report
 import (
 	"strings"
 	"testing"
+
+	"github.com/kvbench/kvbench/results"
 )
 
 func TestSentencesSayWhatWasToldApartAndWhatWasNot(t *testing.T) {
@@ -85,6 +87,18 @@ func TestMarkupInResultsIsTextInMarkdown(t *testing.T) {
 	for _, bad := range []string{"<img", " | *bold*", "[a](b)"} {
 		if strings.Contains(text, bad) {
 			t.Errorf("the document has %q in it", bad)
+		}
+	}
+}
+
+func TestASearchForARateIsToldByWhatItFound(t *testing.T) {
+	manifest := sampleManifest()
+	manifest.Study = nil
+	m, err := Build([]*results.Run{memoryRun(manifest, sampleCells())}, Options{})
+	must(t, err)
+	for _, words := range []string{"hash", "p99<2ms", "50.0 k", "60.0 k"} {
+		if !strings.Contains(m.Verdict.Headline, words) {
+			t.Errorf("the headline lacks %q: %s", words, m.Verdict.Headline)
 		}
 	}
 }
