@@ -78,7 +78,7 @@ func groupCells(run *Run, includeRed bool) []group {
 	for _, cells := range bySetup {
 		g := group{Setup: setupOf(cells[0])}
 		for _, reps := range adopt(splitPointers(cells, engineKey)) {
-			r := newRow(run.Manifest.Experiment, reps)
+			r := newRow(run.Manifest.Experiment, reps, includeRed)
 			if r.Rail {
 				g.rails = append(g.rails, r)
 			} else {

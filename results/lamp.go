@@ -10,6 +10,7 @@ const (
 	FlagShort     = "short"      // the measured phase is too short for its figures
 	FlagRegime    = "regime"     // the counters contradict the cache regime that was claimed
 	FlagAudit     = "audit"      // two ways of counting the same bytes disagree
+	FlagLeftOut   = "left_out"   // repetitions of a row are in none of its figures
 	FlagNoise     = "noise"      // repetitions of a row differ more than chance should make them
 )
 

@@ -35,8 +35,8 @@ type openTimes struct{ lag, backlog, dropped *float64 }
 
 func (r *Row) open() (o openTimes) {
 	var lag, backlog, dropped []float64
-	for _, c := range r.cells {
-		if c.Open == nil || c.Status != r.Status {
+	for _, c := range r.used {
+		if c.Open == nil {
 			continue
 		}
 		if c.Open.Lag != nil {

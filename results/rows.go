@@ -36,13 +36,15 @@ type Row struct {
 	Seeds    []uint64       `json:"seeds"`
 
 	// Rank is from 1 by median rate, among those that are no rails, failed in
-	// no repetition and whose lamp is not red.
+	// no repetition and whose lamp is not red, unless red ones are included.
 	Rank    *int     `json:"rank"`
 	VsFirst *float64 `json:"vs_first"` // ratio of the medians to that of rank 1
 
 	// N repetitions went into the figures: the ok ones or, when there is
-	// none, the partial ones.
+	// none, the partial ones. LeftOut are those of them that did not, since
+	// their lamp is red. When all are red, all went in, and the lamp is red.
 	N          int      `json:"n"`
+	LeftOut    int      `json:"left_out"`
 	OpsPerS    *float64 `json:"ops_per_s"`
 	OpsPerSMin *float64 `json:"ops_per_s_min"`
 	OpsPerSMax *float64 `json:"ops_per_s_max"`
@@ -59,17 +61,15 @@ type Row struct {
 	CPUPerOp        *float64 `json:"cpu_ns_per_op"` // user and system
 	HarnessShare    *float64 `json:"harness_share"`
 
-	// Flags are the objections to any of the N, the worst of each name, and
-	// those to what they are together.
+	// Flags are the objections to any repetition that was measured, left out
+	// or not, the worst of each name, and those to what they are together.
 	Flags []Flag `json:"flags"`
-	// Lamp is red when half of the N or more are, or one of them answered
-	// wrongly or was not in the cache regime that it stands for; yellow when
-	// there is any objection; else green. It is empty without a figure. No
-	// repetition is left out of the figures for its lamp, since that would
-	// pick among them by their speed.
+	// Lamp is red when one of the N is, yellow when there is any objection or
+	// a repetition was left out, else green. It is empty without a figure.
 	Lamp string `json:"lamp"`
 
 	cells   []*Cell // all repetitions
+	used    []*Cell // the N
 	leftOut bool    // of the ranking, for its lamp
 }
 
@@ -99,7 +99,7 @@ func rowsOf(run *Run, includeRed bool) []Row {
 }
 
 // newRow summarizes the cells, at least one, all of one engine and setup.
-func newRow(experiment string, cells []*Cell) Row {
+func newRow(experiment string, cells []*Cell, includeRed bool) Row {
 	c := cells[0]
 	r := Row{
 		Experiment: experiment, Setup: setupOf(c),
@@ -125,7 +125,7 @@ func newRow(experiment string, cells []*Cell) Row {
 		return cmp.Compare(statusOrder(a.Status), statusOrder(b.Status))
 	}).Status
 	if r.Status == StatusOK || r.Status == StatusPartial {
-		r.measure()
+		r.measure(includeRed)
 	}
 	return r
 }
@@ -138,15 +138,29 @@ func statusOrder(s Status) int {
 	return len(order)
 }
 
-// measure fills the figures from the cells that have the row's status.
-func (r *Row) measure() {
-	var cells []*Cell
+// choose picks the cells that the figures are of, among those that have the
+// row's status and a rate, which it returns.
+func (r *Row) choose(includeRed bool) (measured []*Cell) {
 	for _, c := range r.cells {
-		if c.Status == r.Status && c.OpsPerS != nil {
-			cells = append(cells, c)
+		if c.Status != r.Status || c.OpsPerS == nil {
+			continue
+		}
+		measured = append(measured, c)
+		if includeRed || c.LampOf() != LampRed {
+			r.used = append(r.used, c)
 		}
 	}
-	r.N = len(cells)
+	if len(r.used) == 0 {
+		r.used = measured
+	}
+	r.N, r.LeftOut = len(r.used), len(measured)-len(r.used)
+	return measured
+}
+
+// measure fills in the figures.
+func (r *Row) measure(includeRed bool) {
+	measured := r.choose(includeRed)
+	cells := r.used
 	if r.N == 0 {
 		return
 	}
@@ -186,14 +200,20 @@ func (r *Row) measure() {
 		t.P999 = quantile(func(l *Latency) uint64 { return l.P999 })
 		r.Ops[op] = t
 	}
-	r.Flags = mergeFlags(cells)
+	r.Flags = mergeFlags(measured)
+	if r.LeftOut > 0 {
+		r.Flags = append(r.Flags, Flag{
+			Name: FlagLeftOut, Level: LampYellow,
+			Reason: fmt.Sprintf("%d of %d repetitions are in no figure, because the lamp is red", r.LeftOut, len(measured)),
+		})
+	}
 	if spread := variation(rates); len(rates) >= noiseReps && spread > noiseWarn {
 		r.Flags = append(r.Flags, Flag{
 			Name: FlagNoise, Level: LampYellow,
 			Reason: fmt.Sprintf("the rates of the %d repetitions vary by %.0f %%", len(rates), 100*spread),
 		})
 	}
-	r.Lamp = r.lamp(cells)
+	r.Lamp = r.lamp()
 }
 
 // Repetitions that vary by more than noiseWarn, as standard deviation over
@@ -219,20 +239,15 @@ func variation(xs []float64) float64 {
 	return math.Sqrt(squares/float64(len(xs)-1)) / mean
 }
 
-func (r *Row) lamp(cells []*Cell) string {
-	red, wrong, lamp := 0, false, lampOf(r.Flags)
-	for _, c := range cells {
-		cell := c.LampOf()
-		lamp = worseLamp(lamp, cell)
-		if cell == LampRed {
-			red++
-		}
-		for _, f := range c.Quality.Flags {
-			wrong = wrong || f.Level == LampRed && (f.Name == FlagErrors || f.Name == FlagRegime)
-		}
+// lamp is the worst of the cells in the figures; what else there is to object
+// to is yellow.
+func (r *Row) lamp() string {
+	lamp := LampGreen
+	if len(r.Flags) > 0 {
+		lamp = LampYellow
 	}
-	if lamp == LampRed && 2*red < len(cells) && !wrong {
-		return LampYellow
+	for _, c := range r.used {
+		lamp = worseLamp(lamp, c.LampOf())
 	}
 	return lamp
 }

@@ -234,7 +234,7 @@ func TestAFlagIsListedOnceAtItsWorst(t *testing.T) {
 	}
 	cells[1].Quality.Flags = append(cells[1].Quality.Flags, Flag{"debt", "red", "1 GiB\nmore"}, Flag{"debt", "yellow", "less"})
 	cells[2].Quality.Flags = append(cells[2].Quality.Flags, Flag{"debt", "yellow", "less"})
-	want := []Flag{{"debt", "red", "1 GiB (2 of 3 repetitions)"}, {"short", "yellow", "always"}, {"noise", "yellow", "the rates of the 3 repetitions vary by 50 %"}}
+	want := []Flag{{"debt", "red", "1 GiB (2 of 3 repetitions)"}, {"short", "yellow", "always"}, {"left_out", "yellow", "1 of 3 repetitions are in no figure, because the lamp is red"}}
 	if got := Rows(runOf(cells...))[0].Flags; !reflect.DeepEqual(got, want) {
 		t.Errorf("flags %+v, want %+v", got, want)
 	}
@@ -329,7 +329,7 @@ func TestNumbersForPeopleAreNotFarFromTheTruth(t *testing.T) {
 	})
 }
 
-func TestRedRowsAreRankedOnlyWhenAskedFor(t *testing.T) {
+func TestRedCellsAreInNoFigureUnlessAskedFor(t *testing.T) {
 	red := Flag{Name: "harness_bound", Level: LampRed, Reason: "of an operation"}
 	flagged := func(name string, rate float64, flags ...[]Flag) []Cell {
 		var cells []Cell
@@ -341,12 +341,13 @@ func TestRedRowsAreRankedOnlyWhenAskedFor(t *testing.T) {
 		return cells
 	}
 	cells := slices.Concat(
-		flagged("fast", 4000, []Flag{red}, nil),                              // half of them
-		flagged("wrong", 3000, nil, nil, []Flag{{FlagErrors, LampRed, "1"}}), // one is too many
+		flagged("fast", 4000, []Flag{red}, []Flag{red}),
+		flagged("wrong", 3000, nil, nil, []Flag{{FlagErrors, LampRed, "1"}}),
 		flagged("fair", 2000, []Flag{red}, nil, nil),
 		flagged("plain", 1000, nil, nil, nil),
 		flagged("old", 900, []Flag{{"steal", LampYellow, "3 %"}}),
 	)
+	cells[2].OpsPerS, cells[4].OpsPerS = Num(2000), Num(9999) // of wrong, good and red
 	want := func(got []Row, text string) {
 		t.Helper()
 		var parts []string
@@ -355,20 +356,20 @@ func TestRedRowsAreRankedOnlyWhenAskedFor(t *testing.T) {
 			if r.Rank != nil {
 				place = strconv.Itoa(*r.Rank)
 			}
-			parts = append(parts, place+" "+r.Engine+" "+r.Lamp)
+			parts = append(parts, fmt.Sprintf("%s %s %s %d-%d %.0f", place, r.Engine, r.Lamp, r.N, r.LeftOut, *r.OpsPerS))
 		}
 		if got := strings.Join(parts, ", "); got != text {
 			t.Errorf("rows: %s\nwant: %s", got, text)
 		}
 	}
-	want(Rows(runOf(cells...)), "1 fair yellow, 2 plain green, 3 old yellow, - fast red, - wrong red")
-	want(AllRows(runOf(cells...)), "1 fast red, 2 wrong red, 3 fair yellow, 4 plain green, 5 old yellow")
+	want(Rows(runOf(cells...)), "1 wrong yellow 2-1 2500, 2 fair yellow 2-1 2000, 3 plain green 3-0 1000, 4 old yellow 1-0 900, - fast red 2-0 4000")
+	want(AllRows(runOf(cells...)), "1 fast red 2-0 4000, 2 wrong red 3-0 3000, 3 fair red 3-0 2000, 4 plain green 3-0 1000, 5 old yellow 1-0 900")
 	run := runOf(cells...)
 	left, all := string(render(t, run, TableOptions{})), string(render(t, run, TableOptions{IncludeRed: true}))
 	if !regexp.MustCompile(`(?m)^ +fast .*!! harness_bound \[\d\]`).MatchString(left) || !regexp.MustCompile(`(?m)^ +1 +fast .*!! harness_bound \[\d\]`).MatchString(all) {
 		t.Errorf("left out:\n%s\nincluded:\n%s", left, all)
 	}
-	if !regexp.MustCompile(`(?m)^ +2 +plain .* ok( |$)`).MatchString(left) || !regexp.MustCompile(`(?m)^ +1 +fair .* ! harness_bound \[\d\]`).MatchString(left) {
+	if !regexp.MustCompile(`(?m)^ +3 +plain .* ok( |$)`).MatchString(left) || !regexp.MustCompile(`(?m)^ +2 +fair .* ! harness_bound \[\d\]`).MatchString(left) {
 		t.Errorf("the lamps of others:\n%s", left)
 	}
 }

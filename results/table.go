@@ -39,7 +39,7 @@ type TableOptions struct {
 	// Width is that of the terminal: wider tables are broken into several.
 	// 0 is any width. It changes text only.
 	Width int
-	// IncludeRed ranks rows whose lamp is red like the others.
+	// IncludeRed takes cells whose lamp is red into figures and rankings.
 	IncludeRed bool
 	// NoLegend leaves out how to read the table.
 	NoLegend bool
@@ -128,7 +128,7 @@ func legend(matrix bool) []string {
 			"p50, p99, p99.9: medians over the repetitions; rmw is read-modify-write, counted as one operation.",
 			"w-amp: bytes written to files per byte that the user wrote, as the engine counts them, or as pages made dirty by the kernel's count where it does not; settled: with the background work that followed; r-amp: bytes read from the disk per byte returned; s-amp: bytes on disk per live byte.",
 			"harness: share of the measured time that is the benchmark's own; it is not subtracted.",
-			"lamp: how far to trust a figure. ok: nothing to object to; !: with the reservations explained below the table; !!: unfit for a ranking, and left out of it unless asked for.",
+			"lamp: how far to trust a figure. ok: nothing to object to; !: with the reservations explained below the table; !!: unfit for a ranking. A repetition with it is in no figure, and who has no other is not ranked, unless asked for.",
 		)
 	}
 	return append(lines, "n/a: the engine cannot do this. "+unknownText+": unknown, or does not apply.")

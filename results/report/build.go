@@ -199,7 +199,7 @@ func (b *builder) describe(s *source) Run {
 		c := &s.run.Cells[i]
 		outcomes[string(c.Status)]++
 		if c.OpsPerS != nil {
-			lamps[lampOf(c)]++
+			lamps[c.LampOf()]++
 		}
 	}
 	r.Outcomes = tallies(outcomes, []string{"ok", "partial", "failed", "unsupported", "skipped"})

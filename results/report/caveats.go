@@ -78,7 +78,7 @@ func yellow(s *source) string {
 	for _, g := range s.groups {
 		for _, l := range g.ranked {
 			for _, c := range l.used {
-				if lampOf(c) != results.LampYellow {
+				if c.LampOf() != results.LampYellow {
 					continue
 				}
 				cells++

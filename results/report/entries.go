@@ -62,7 +62,7 @@ func (b *builder) lot(label string, r *results.Row) *lot {
 	for _, c := range l.all {
 		switch {
 		case c.Status != r.Status || c.OpsPerS == nil:
-		case lampOf(c) == results.LampRed && !b.o.IncludeRed:
+		case c.LampOf() == results.LampRed && !b.o.IncludeRed:
 			red = append(red, c)
 		default:
 			l.used = append(l.used, c)
@@ -118,28 +118,12 @@ func (l *lot) lamp() string {
 		lamp = results.LampYellow
 	}
 	for _, c := range l.used {
-		switch lampOf(c) {
+		switch c.LampOf() {
 		case results.LampRed:
 			return results.LampRed
 		case results.LampYellow:
 			lamp = results.LampYellow
 		}
-	}
-	return lamp
-}
-
-// lampOf is the lamp of a cell; of one from before there were lamps, what its
-// flags say, which is the same rule.
-func lampOf(c *results.Cell) string {
-	if c.Quality.Lamp != "" {
-		return c.Quality.Lamp
-	}
-	lamp := results.LampGreen
-	for _, f := range c.Quality.Flags {
-		if f.Level == results.LampRed {
-			return results.LampRed
-		}
-		lamp = results.LampYellow
 	}
 	return lamp
 }
