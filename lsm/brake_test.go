@@ -161,8 +161,8 @@ func TestWritersThatWaitForMemoryTogetherAreOneEvent(t *testing.T) {
 	if m.Stall.Stalls.Or(0) != 2 || m.Stall.Time.Or(0) != uint64(4*time.Second) || m.Stall.Memtable != m.Stall.Time {
 		t.Errorf("%+v", m.Stall)
 	}
-	if r.longest.Load() != int64(2*time.Second) {
-		t.Errorf("longest %v", time.Duration(r.longest.Load()))
+	if r.longest.Load() != int64(2*time.Second) || m.Stall.Longest.Or(0) != uint64(2*time.Second) {
+		t.Errorf("longest %v, as told %v", time.Duration(r.longest.Load()), m.Stall.Longest)
 	}
 }
 

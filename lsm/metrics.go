@@ -257,4 +257,5 @@ func (b *brake) metrics(m *engine.Metrics) {
 	m.Stall.Memtable = engine.Known(memory)
 	m.Stall.L0 = engine.Known(l0)
 	m.Stall.Debt = engine.Known(debt)
+	m.Stall.Longest = engine.Known(uint64(b.longest.Load()))
 }
