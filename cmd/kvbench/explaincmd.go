@@ -29,7 +29,9 @@ time goes.
 
 The time explained is the busy time of an operation: threads times wall-clock
 time over operations. Causes may overlap, and what they count may run beside
-the operations; the share then exceeds the gap, and explain says so.`,
+the operations; the share then exceeds the gap, and explain says so. Waits for
+processors, mutexes and Go's scheduler are known of the whole process only, and
+charged no further than the operations waited.`,
 		Example: `  kvbench explain kvbench-results/RUN hash btree
   kvbench explain kvbench-results/RUN lsm pebble -w C --format markdown
   kvbench explain BEFORE AFTER --engine lsm

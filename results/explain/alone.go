@@ -89,6 +89,7 @@ func Decompose(cells []*results.Cell, costs results.UnitCosts) (*Decomposition, 
 	if w := parts[partWait]; w != nil && *w < 0 {
 		d.Notes = append(d.Notes, "waiting below zero: background work ran on processors beside the operations")
 	}
+	d.Notes = append(d.Notes, s.noteDelays("")...)
 	d.Sentence = d.sentence()
 	return d, nil
 }

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/results"
@@ -15,6 +16,17 @@ type cause struct {
 	price func(*results.UnitCosts) *float64 // nil: measured, in nanoseconds
 	cost  string                            // name of the unit cost
 	needs string                            // regime without which it does not apply, or empty
+	// charged is the share of a side's count that is charged; nil: all of it.
+	charged func(*side) float64
+}
+
+// of is the median of a side, as far as it is charged.
+func (k *cause) of(s *side, w way) *float64 {
+	x := s.median(w.count)
+	if x == nil || k.charged == nil {
+		return x
+	}
+	return results.Num(*x * k.charged(s))
 }
 
 // A way is a count, by operation.
@@ -25,22 +37,22 @@ type way struct {
 
 const kib = 1024
 
-// causes lists what is looked at. What engines do not count, such as waiting
-// for locks, is left to the unexplained share.
+// causes lists what is looked at. What nobody counts, such as waiting for
+// another goroutine, is left to the unexplained share.
 func causes() []cause {
-	return append(measuredCauses(), calibratedCauses()...)
+	return slices.Concat(measuredCauses(), delayCauses(), fileCauses(), memoryCauses())
 }
 
 func measuredCauses() []cause {
 	return []cause{
 		{part: partHarness, ways: []way{{"the harness", "ns/op", func(c *results.Cell) *float64 { return c.Quality.HarnessNs }}}},
 		{part: partGC, ways: []way{{"garbage collection", "ns/op", secondsPerOp(func(c *results.Cell) *float64 { return c.CPU.GCS })}}},
-		{part: partWait, ways: []way{{"stalls", "ns/op", perOp(func(c *results.Cell) engine.Count { return c.Metrics.Stall.Time })}}},
+		{part: partWait, ways: []way{{"stalls", "ns/op", stallNs}}},
 	}
 }
 
-func calibratedCauses() []cause {
-	return append(fileCauses(), memoryCauses()...)
+func stallNs(c *results.Cell) *float64 {
+	return perOp(func(c *results.Cell) engine.Count { return c.Metrics.Stall.Time })(c)
 }
 
 func fileCauses() []cause {
@@ -73,8 +85,15 @@ func fileCauses() []cause {
 		{
 			part: partWait, cost: "device_read_4k_ns",
 			price: deviceWait,
-			ways: []way{{"pages from the device", "pages/op", scaled(
-				perOp(func(c *results.Cell) engine.Count { return c.IO.ReadBytes }), 1./4096)}},
+			ways:  []way{{"major faults", "faults/op", faults}},
+		},
+		{
+			part: partWait, cost: "device_read_4k_ns",
+			price: deviceWait,
+			ways: []way{
+				{"pages from the device", "pages/op", pagesBesides},
+				{"pages from the device", "pages/op", pages},
+			},
 		},
 		{
 			part: partSystem, cost: "write_call_ns",
@@ -154,6 +173,24 @@ func beyond(reads, bytes func(*results.Cell) engine.Count) func(*results.Cell) *
 	}
 }
 
+func faults(c *results.Cell) *float64 {
+	return perOp(func(c *results.Cell) engine.Count { return c.CPU.MajorFaults })(c)
+}
+
+func pages(c *results.Cell) *float64 {
+	return scaled(perOp(func(c *results.Cell) engine.Count { return c.IO.ReadBytes }), 1./4096)(c)
+}
+
+// pagesBesides leaves out one page of the device for every major fault, which
+// is charged for it.
+func pagesBesides(c *results.Cell) *float64 {
+	all, faulted := pages(c), faults(c)
+	if all == nil || faulted == nil {
+		return nil
+	}
+	return results.Num(max(*all-*faulted, 0))
+}
+
 // deviceWait is what a read of the device takes longer than one of the page
 // cache, which is counted as a read already.
 func deviceWait(u *results.UnitCosts) *float64 {
@@ -202,7 +239,7 @@ func (k *cause) between(a, b *side, costs *results.UnitCosts) (*Term, *Unknown) 
 	}
 	var first *Unknown
 	for _, w := range k.ways {
-		x, y := a.median(w.count), b.median(w.count)
+		x, y := k.of(a, w), k.of(b, w)
 		if x == nil || y == nil {
 			if first == nil {
 				first = &Unknown{Counter: w.counter, Reason: notCounted(a.label, x == nil, b.label, y == nil)}

@@ -9,6 +9,8 @@
 //	alone.go        Decompose: one
 //	side.go         medians of a side, the parts of its time
 //	cause.go        what is looked at: counts, their prices, where the time is
+//	delay.go        waiting of threads and goroutines, as measured
+//	paired.go       the ratio that compare states
 //	differ.go       counters that differ and have no price
 //	sides.go        Within, Between, Alone: sides by name, in one run or two
 //	sentence.go     the finding in words; write.go  text, Markdown, JSON
@@ -27,6 +29,11 @@
 // not contain the collector: where it is known that two causes share time, one
 // is charged with it. They may overlap nevertheless, and background work that
 // they count may cost an operation nothing.
+//
+// Waits for a processor, a mutex or the scheduler of Go are measured, but over
+// all threads and goroutines: those of background work are in them, and a
+// thread may wait in place of a goroutine. They are charged up to the waiting
+// that there is beyond stalls, all cut alike, and a note says so.
 //
 // A count that one side does not know is not taken for zero; the cause is
 // listed as unknown. The share that remains unexplained, below zero when the

@@ -42,7 +42,7 @@ func explain(a, b *side, setup results.Setup, costs *results.UnitCosts) *Explana
 		RepsA: len(a.cells), RepsB: len(b.cells),
 		NsA: nsA, NsB: nsB, GapNs: nsB - nsA,
 		Parts: []Part{}, Terms: []Term{}, Unknown: []Unknown{}, Notes: []string{},
-		Differ: differences(a, b),
+		Paired: pair(a, b), Differ: differences(a, b),
 	}
 	for _, k := range causes() {
 		t, unknown := k.between(a, b, costs)
@@ -60,7 +60,10 @@ func explain(a, b *side, setup results.Setup, costs *results.UnitCosts) *Explana
 		x.UnexplainedNs -= t.Ns
 	}
 	x.UnexplainedShare = x.share(x.UnexplainedNs)
-	x.divide(a.parts(nsA), b.parts(nsB))
+	partsA, partsB := a.parts(nsA), b.parts(nsB)
+	x.divide(partsA, partsB)
+	x.notePaired()
+	x.noteWaits(a, b, partsA[partWait], partsB[partWait])
 	if mostA >= leastB && mostB >= leastA {
 		x.note("the times of the repetitions overlap (%s to %s, %s to %s): the gap may be chance; kvbench compare judges that",
 			ns(leastA), ns(mostA), ns(leastB), ns(mostB))
@@ -107,19 +110,6 @@ func (x *Explanation) divide(a, b map[string]*float64) {
 			p.Unexplained = &rest
 		}
 		x.Parts = append(x.Parts, p)
-	}
-	x.noteWaits(a[partWait], b[partWait])
-}
-
-// noteWaits says what waiting may be.
-func (x *Explanation) noteWaits(a, b *float64) {
-	const much = 1. / 3
-	switch {
-	case a == nil || b == nil:
-	case *a < 0 || *b < 0:
-		x.note("waiting below zero: background work ran on processors beside the operations")
-	case *a > much*x.NsA && *b > much*x.NsB && x.Setup.Regime != results.RegimeSync:
-		x.note("both sides waited for more than a third of the time: for locks or disks, or for processors that other programs used")
 	}
 }
 

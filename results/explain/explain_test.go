@@ -33,6 +33,8 @@ func cell(name string, ns float64) *results.Cell {
 	c.OpsPerS = results.Num(1e9 / ns)
 	c.Ops = map[string]*results.OpStats{"read": {N: cellOps, OK: cellOps}}
 	c.CPU = results.CPU{UserS: results.Num(ns * cellOps / 1e9), SystemS: results.Num(0), GCS: results.Num(0)}
+	c.CPU.RunDelayS, c.CPU.MutexWaitS, c.CPU.SchedWaitS = results.Num(0), results.Num(0), results.Num(0)
+	c.CPU.MajorFaults = engine.Known(0)
 	c.Quality.HarnessNs, c.Quality.RefillShare = results.Num(0), results.Num(0)
 	c.Mem.AllocsPerOp, c.Mem.BytesPerOp = results.Num(0), results.Num(0)
 	zero := engine.Known(0)
@@ -358,7 +360,7 @@ func TestWaitsAreCommentedOn(t *testing.T) {
 	for _, c := range []struct {
 		cpuA, cpuB float64
 		says       string
-	}{{900, 900, ""}, {500, 500, "other programs"}, {500, 900, ""}, {1500, 900, "below zero"}} {
+	}{{900, 900, ""}, {500, 500, "other goroutines"}, {500, 900, ""}, {1500, 900, "below zero"}} {
 		x := explained(t, busy(c.cpuA), busy(c.cpuB))
 		text := ""
 		for _, n := range x.Notes {

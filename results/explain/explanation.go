@@ -17,6 +17,9 @@ type Explanation struct {
 	NsA   float64 `json:"ns_a"`
 	NsB   float64 `json:"ns_b"`
 	GapNs float64 `json:"gap_ns"` // NsB - NsA: what B takes longer
+	// Paired is the ratio by repetition, which is not NsB : NsA; null with fewer
+	// than two repetitions that both sides have.
+	Paired *Paired `json:"paired"`
 
 	// Parts divide the busy time of each side and hence the gap: they add up.
 	Parts []Part `json:"parts"`
@@ -49,7 +52,8 @@ type Part struct {
 	Unexplained *float64 `json:"unexplained_ns"` // of B - A, what no term of this part accounts for
 }
 
-// A Term is one cause: a count that differs, at the price of one.
+// A Term is one cause: a count that differs, at the price of one. Of delays,
+// which are measured over the whole process, the counts are what is charged.
 type Term struct {
 	Counter string   `json:"counter"`
 	Unit    string   `json:"unit"`     // of the counts, as "reads/op"

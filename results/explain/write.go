@@ -205,6 +205,10 @@ func orDash(x *float64) string {
 }
 
 func signed(x float64) string {
+	const least = 0.0005 // that is written otherwise than as zero
+	if math.Abs(x) < least {
+		return ns(0)
+	}
 	if x > 0 {
 		return "+" + ns(x)
 	}
