@@ -242,6 +242,22 @@ func TestAnOpenLoopThatIsInterruptedOwesNothingOfTheRest(t *testing.T) {
 	})
 }
 
+func TestStartsThatWereClaimedAndNotDueWhenInterruptedDoNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := virtual(t, 3, constantly(opTime))
+		l.pause = func(left int64) { time.Sleep(min(time.Duration(left), time.Millisecond)) }
+		ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
+		defer cancel()
+		p, err := l.Run(ctx, Limits{Duration: time.Hour, Rate: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := p.Open; o.Intended != 3 || o.Started != 3 || o.Dropped != 0 {
+			t.Errorf("at 0, 100 and 200 of 250 ms: %+v", o)
+		}
+	})
+}
+
 func TestARateWithoutAnEndIsRefused(t *testing.T) {
 	l := openToy(t, &blankEngine{}, spec(t, "c", "recordcount=1000"), func(o *LoopOptions) { o.Blank = true })
 	if _, err := l.Run(context.Background(), Limits{Rate: 5}); err == nil {

@@ -49,6 +49,19 @@ func TestEveryStartIsClaimedOnceAndInOrder(t *testing.T) {
 	}
 }
 
+func TestAStartThatNobodyHasClaimedIsNotOverwritten(t *testing.T) {
+	s := newSchedule(Limits{Rate: 1e9, Operations: 1 << 30}, 1)
+	s.fill(ringChunk)
+	if got, filled := s.at(0), s.filled.Load(); got != 0 || filled != ringMost {
+		t.Errorf("the first of %d starts is now at %d", filled, got)
+	}
+	s.claim()
+	s.fill(ringChunk)
+	if got, filled := s.at(0), s.filled.Load(); got != ringMost || filled != ringMost+1 {
+		t.Errorf("the slot of the one that was claimed is at %d, of %d starts", got, filled)
+	}
+}
+
 func TestABacklogIsWhatIsDueAndNotClaimed(t *testing.T) {
 	s := newSchedule(Limits{Rate: 1e9, Operations: 3 * ringMost}, 1) // a start a nanosecond
 	for range 100 {
