@@ -51,7 +51,11 @@ func TestTheRowsOfASeriesAddUpToThePhase(t *testing.T) {
 				}
 				return v, nil
 			}
-			p, err = l.Run(context.Background(), Limits{Duration: 5 * interval, Interval: interval, Timing: timing})
+			limits := Limits{Duration: 5 * interval, Interval: interval, Timing: timing}
+			if fail {
+				limits.Duration = time.Hour // the failure ends it
+			}
+			p, err = l.Run(context.Background(), limits)
 			if err != nil || errors.Is(p.FirstError, errBroken) != fail {
 				t.Fatal(err, p.FirstError)
 			}

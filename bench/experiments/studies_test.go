@@ -1,7 +1,9 @@
 package experiments
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/kvbench/kvbench/bench"
@@ -36,9 +38,18 @@ func perform(t *testing.T, s Study, lookup Lookup) (*results.Study, *results.Run
 	return out, run
 }
 
+// slow is the studies that take seconds even at the tiny scale. They are tested
+// when KVBENCH_SOAK is set; the rest are always.
+func slow() []string {
+	return []string{"dostoevsky", "long-reader", "monkey", "rum", "wisckey", "write-amp-triangle"}
+}
+
 func TestEveryStudyHasItsShapeAtTheTinyScale(t *testing.T) {
 	for _, s := range All() {
 		t.Run(s.Name, func(t *testing.T) {
+			if slices.Contains(slow(), s.Name) && os.Getenv("KVBENCH_SOAK") == "" {
+				t.Skip("it takes seconds; set KVBENCH_SOAK to test it")
+			}
 			var points []results.Point
 			judge := s.Judge
 			s.Judge = func(e *Evidence) {
