@@ -258,6 +258,53 @@ func TestStartsThatWereClaimedAndNotDueWhenInterruptedDoNotCount(t *testing.T) {
 	})
 }
 
+func TestAnOperationCountsInTheIntervalInWhichItBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval, each = 100 * time.Millisecond, 4 // intervals an operation
+		l := virtual(t, 1, constantly(opTime))
+		p := runPhase(t, l, Limits{Duration: 40 * interval, Interval: interval, Rate: 10. / each})
+		for i, row := range p.Series {
+			want := uint64(0)
+			if i%each == 0 {
+				want = 1
+			}
+			if row.Ops != want || (row.Response != nil) != (want > 0) || row.Seconds <= 0 {
+				t.Errorf("row %d, which ends at %g s: %d operations in %g s, want %d", i, row.T, row.Ops, row.Seconds, want)
+			}
+		}
+	})
+}
+
+func TestRowsEndWithThePhaseThatIsStoppedWhileNothingIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := virtual(t, 1, constantly(opTime))
+		ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
+		defer cancel()
+		l.pause = func(left int64) { time.Sleep(min(time.Duration(left), time.Millisecond)) }
+		p, err := l.Run(ctx, Limits{Duration: time.Hour, Interval: 100 * time.Millisecond, Rate: 1})
+		if err != nil || len(p.Series) < 2 || len(p.Series) > 3 {
+			t.Fatal(err, p.Series)
+		}
+		for _, row := range p.Series {
+			if row.Seconds <= 0 || row.T > p.Elapsed.Seconds() {
+				t.Errorf("a row of %g s that ends at %g s", row.Seconds, row.T)
+			}
+		}
+	})
+}
+
+func TestAScheduleThatEndsByItselfHasTheRateOfItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := Arrival{Kind: ArriveFile, Steps: []RateStep{{0, 1000}, {1, 0}}}
+		l := virtual(t, 2, constantly(opTime))
+		p := runPhase(t, l, Limits{Operations: 5000, Rate: 1000, Arrival: a})
+		o := p.Open
+		if o.Intended < 1000 || o.Intended > 1001 || o.Started != o.Intended || o.OfferedPerS < 990 || o.OfferedPerS > 1010 || p.OpsPerS() < 990 || p.OpsPerS() > 1010 {
+			t.Errorf("%+v, %g operations a second", o, p.OpsPerS())
+		}
+	})
+}
+
 func TestARateWithoutAnEndIsRefused(t *testing.T) {
 	l := openToy(t, &blankEngine{}, spec(t, "c", "recordcount=1000"), func(o *LoopOptions) { o.Blank = true })
 	if _, err := l.Run(context.Background(), Limits{Rate: 5}); err == nil {

@@ -165,12 +165,16 @@ func (c *collector) memory() (n uint64) {
 }
 
 // rows returns the series. end is when the phase ended, since its start: whole
-// intervals before it have a row even if no operation ended any more.
+// intervals before it have a row even if no operation ended any more, and those
+// after it have none, even if a worker waited for one.
 func (c *collector) rows(phase string, end time.Duration) []results.SeriesRow {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.interval > 0 && time.Duration(len(c.series)+1)*c.interval <= end {
 		c.series = append(c.series, new(seriesCell))
+	}
+	for n := len(c.series); n > 0 && time.Duration(n-1)*c.interval >= end && c.series[n-1].ops == 0; n-- {
+		c.series = c.series[:n-1]
 	}
 	rows := make([]results.SeriesRow, len(c.series))
 	for i := range c.series {

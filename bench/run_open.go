@@ -75,6 +75,9 @@ func (w *worker) runOpen(p *phaseRun) {
 			return
 		}
 		due := p.start + at
+		if due >= nextRow { // there is time for it now, and none once it is due
+			nextRow = w.rotateOpen(p, due)
+		}
 		begin, ok := w.await(p, due)
 		if !ok || (p.end > 0 && begin >= p.end) {
 			w.skipped = at
@@ -101,11 +104,16 @@ func (w *worker) runOpen(p *phaseRun) {
 			return
 		}
 		if end >= nextRow {
-			w.rotate(p, end)
-			nextRow = p.start + (int64(w.rows.index)+1)*p.interval
+			nextRow = w.rotateOpen(p, end)
 		}
 		free = end
 	}
+}
+
+// rotateOpen is rotate that says when the interval of now ends.
+func (w *worker) rotateOpen(p *phaseRun, now int64) (nextRow int64) {
+	w.rotate(p, now)
+	return p.start + (int64(w.rows.index)+1)*p.interval
 }
 
 // await waits until the clock says when; ok is false when the phase was
@@ -171,8 +179,8 @@ func (o *openPhase) conclude(p *phaseRun, workers []*worker, limits Limits, r *P
 	switch {
 	case p.stop.Load(): // interrupted, or an operation failed
 		cut = wall
-	case limits.Operations > 0 && open.Started == limits.Operations:
-		planned = last + int64(o.schedule.gap)
+	case limits.Duration <= 0, limits.Operations > 0 && open.Started == limits.Operations:
+		planned = last + int64(o.schedule.gap) // all were begun, or there were no more
 	default:
 		cut, planned = int64(limits.Duration), int64(limits.Duration)
 	}
