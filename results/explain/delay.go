@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kvbench/kvbench/results"
 )
@@ -27,6 +28,10 @@ func delays() []delay {
 		{mutexWait, func(c *results.Cell) *float64 { return c.CPU.MutexWaitS }},
 		{schedWait, func(c *results.Cell) *float64 { return c.CPU.SchedWaitS }},
 	}
+}
+
+func isDelay(counter string) bool {
+	return slices.ContainsFunc(delays(), func(d delay) bool { return d.counter == counter })
 }
 
 func delayCauses() []cause {
@@ -79,14 +84,16 @@ func (s *side) noteDelays(who string) []string {
 	}
 	all, _ := s.delayed()
 	return []string{fmt.Sprintf(
-		"%sdelays of all threads and goroutines come to %s an operation, of which %s is charged: it waited no longer; the rest overlaps or is background work's",
+		"%sdelays of all threads and goroutines come to %s an operation, of which %s is charged, for it waited no longer; the rest overlaps or is background work's, as some of what is charged may be",
 		who, ns(all), ns(all*share))}
 }
 
 // noteWaits says what waiting may be.
 func (x *Explanation) noteWaits(a, b *side, waitA, waitB *float64) {
-	x.Notes = append(x.Notes, a.noteDelays(a.label+": ")...)
-	x.Notes = append(x.Notes, b.noteDelays(b.label+": ")...)
+	if slices.ContainsFunc(x.Terms, func(t Term) bool { return isDelay(t.Counter) }) {
+		x.Notes = append(x.Notes, a.noteDelays(a.label+": ")...)
+		x.Notes = append(x.Notes, b.noteDelays(b.label+": ")...)
+	}
 	for _, t := range x.Terms {
 		if t.Counter == runDelay && t.Share != nil && math.Abs(*t.Share) >= leastShare {
 			x.note("run delay is waiting for processors that other programs or the process's own threads were using: on a machine that does nothing else the gap may be another")
