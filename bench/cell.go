@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/kvbench/kvbench/engine"
@@ -21,6 +22,8 @@ type CellDeps struct {
 	Noop func() (engine.Engine, error)
 	// Loops are the loop drivers besides the house's own.
 	Loops []LoopDriver
+
+	sent *atomic.Uint64 // bytes of messages that left the process; nil: none did
 }
 
 // cellRun is one cell in progress.

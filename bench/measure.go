@@ -148,11 +148,11 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.target.Metrics(&before)
 	begin := r.since()
 	samples := newProcessSeries(r)
-	start, files, waits := samples.taken[0].stat, readFiles(r.files), readWaits()
+	start, files, own, waits := samples.taken[0].stat, readFiles(r.files), r.ownWrites(), readWaits()
 	p, err := phase(samples.sample)
 	waitsEnd := readWaits()
 	end := readProcess(r.device)
-	filesEnd := readFiles(r.files)
+	filesEnd, ownEnd := readFiles(r.files), r.ownWrites()
 	finish := r.since()
 	r.target.Metrics(&after)
 	stop()
@@ -164,6 +164,7 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 	r.fill(p, start, end)
 	waitsEnd.into(&r.cell.CPU, waits)
 	filesEnd.into(&r.cell.IO, files)
+	r.cell.IO.OwnChars = engine.Known(ownEnd - own)
 	samples.into(p.Series)
 	r.cell.Phases = append(r.cell.Phases, results.Phase{
 		Name: "measure", StartS: begin, EndS: finish, Ops: p.N(), OpsPerS: r.cell.OpsPerS, OK: p.FirstError == nil && !p.Interrupted,
@@ -175,15 +176,36 @@ func (r *cellRun) measured(ctx context.Context, phase func(sampler func(Progress
 		r.finishIO()
 		return err
 	}
-	filesEnd = readFiles(r.files)
-	debt, written, err := r.settle(ctx, r.spec.Settle, "after the measured phase")
+	debt, settled, err := r.settle(ctx, r.spec.Settle, "after the measured phase")
 	r.cell.Debt.Settled, r.cell.Debt.SettleS, r.cell.Debt.TimedOut = debt.Settled, debt.SettleS, debt.TimedOut
-	r.cell.IO.SettleWriteBytes = written
-	if _, settled := written.Value(); settled {
-		r.cell.IO.SettleFileBytes = readFiles(r.files).written(filesEnd)
+	if settled {
+		r.fillSettle(end, filesEnd, ownEnd)
 	}
 	r.finishIO()
 	return err
+}
+
+// fillSettle takes over what was written since the end of the measured phase:
+// background work does not wait for the figures to be reported.
+func (r *cellRun) fillSettle(end processStat, files fileCounts, own uint64) {
+	io, now := &r.cell.IO, readProcess("")
+	io.SettleWriteBytes = now.writeBytes.Since(end.writeBytes)
+	io.SettleCalls = now.writeCalls.Since(end.writeCalls)
+	io.SettleFileBytes = readFiles(r.files).written(files)
+	if chars, ok := now.writeChars.Since(end.writeChars).Value(); ok {
+		io.SettleChars = engine.Known(chars - min(r.ownWrites()-own, chars))
+	}
+}
+
+// ownWrites is how many bytes the harness has written in this process.
+func (r *cellRun) ownWrites() (n uint64) {
+	if r.deps.sent != nil {
+		n = r.deps.sent.Load()
+	}
+	if r.recording != nil {
+		n += r.recording.written.Load()
+	}
+	return n
 }
 
 // fill takes over what a phase and the process readings around it say.
@@ -241,14 +263,13 @@ func (r *cellRun) finishIO() {
 	}
 }
 
-// settle waits for background work, if the spec asks for it, most at the most,
-// and returns the bytes that the process wrote meanwhile.
-func (r *cellRun) settle(ctx context.Context, most time.Duration, when string) (debt results.Debt, written engine.Count, err error) {
+// settle waits for background work, if the spec asks for it, most at the most;
+// waited is false if it does not, or the target cannot tell.
+func (r *cellRun) settle(ctx context.Context, most time.Duration, when string) (debt results.Debt, waited bool, err error) {
 	if r.spec.Settle <= 0 {
-		return debt, written, nil
+		return debt, false, nil
 	}
 	r.events.setPhase("settle")
-	before := readProcess("")
 	begin := r.since()
 	limit, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -257,9 +278,9 @@ func (r *cellRun) settle(ctx context.Context, most time.Duration, when string) (
 	debt.TimedOut = errors.Is(err, context.DeadlineExceeded)
 	switch {
 	case errors.Is(err, engine.ErrUnsupported):
-		return debt, written, nil
+		return debt, false, nil
 	case err != nil && !debt.TimedOut:
-		return debt, written, fmt.Errorf("settle: %w", err)
+		return debt, false, fmt.Errorf("settle: %w", err)
 	}
 	took := r.since() - begin
 	debt.SettleS = results.Num(took)
@@ -267,7 +288,7 @@ func (r *cellRun) settle(ctx context.Context, most time.Duration, when string) (
 	r.target.Metrics(&m)
 	debt.Settled = m.Work.DebtBytes
 	r.cell.Phases = append(r.cell.Phases, results.Phase{Name: "settle", StartS: begin, EndS: begin + took, OK: !debt.TimedOut, Note: when})
-	return debt, readProcess("").writeBytes.Since(before.writeBytes), nil
+	return debt, true, nil
 }
 
 // profile starts the profiles that the spec asks for; stop writes them.

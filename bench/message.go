@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kvbench/kvbench/engine"
@@ -40,6 +41,18 @@ func MessageWriter(w io.Writer) func(Message) {
 			_, failed = w.Write(append(line, '\n'))
 		}
 	}
+}
+
+// countingWriter counts the bytes that went through it.
+type countingWriter struct {
+	w io.Writer
+	n atomic.Uint64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n.Add(uint64(max(n, 0)))
+	return n, err
 }
 
 // readMessages calls f for every message until the stream ends.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"github.com/kvbench/kvbench/engine"
 	"github.com/kvbench/kvbench/workloads/trace"
@@ -12,7 +13,8 @@ import (
 // recording is a trace of a cell being written.
 type recording struct {
 	*trace.Recorder
-	file *os.File
+	file    *os.File
+	written *atomic.Uint64
 }
 
 // recorded puts a recorder around the engine if the spec asks for one. It does
@@ -25,12 +27,13 @@ func (r *cellRun) recorded(e engine.Engine) (engine.Engine, error) {
 	if err != nil {
 		return e, fmt.Errorf("record: %w", err)
 	}
-	w, err := trace.NewWriter(f, r.cell.Load.Threads == 1)
+	counted := &countingWriter{w: f}
+	w, err := trace.NewWriter(counted, r.cell.Load.Threads == 1)
 	if err != nil {
 		return e, errors.Join(fmt.Errorf("record: %w", err), f.Close())
 	}
 	wrapped, recorder := trace.NewRecorder(e, w)
-	r.recording = &recording{recorder, f}
+	r.recording = &recording{recorder, f, &counted.n}
 	return wrapped, nil
 }
 

@@ -145,7 +145,9 @@ func ServeCell(ctx context.Context, in io.Reader, out io.Writer, deps CellDeps) 
 		io.Copy(io.Discard, in)             //nolint:errcheck
 		cancel()
 	}()
-	return RunCell(ctx, &spec, deps, MessageWriter(out))
+	counted := &countingWriter{w: out}
+	deps.sent = &counted.n
+	return RunCell(ctx, &spec, deps, MessageWriter(counted))
 }
 
 // InProcess runs cells in this process: for tests, and for debuggers.

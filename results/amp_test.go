@@ -79,6 +79,34 @@ func TestAnEngineThatCountsItsFilesIsTakenAtItsCount(t *testing.T) {
 	}
 }
 
+func TestPeersAreCountedByTheirWriteCallsUnlessTheyWriteThroughMappings(t *testing.T) {
+	const own, user = 50, 1000
+	for _, c := range []struct {
+		name                                             string
+		chars, calls, dirty, settle, settleCalls, mapped uint64
+		write, settled                                   float64
+		source                                           string
+	}{
+		{"pages dirty already", 5000 + own, 2, 0, 1000, 1, 0, 5, 6, SourceCalls},
+		{"small writes that are synced", 1000 + own, 10, 40960, 0, 0, 0, 1, 1, SourceCalls},
+		{"a mapping", 1000 + own, 1, 20000, 500, 1, 7000, 20, 27, SourceProc},
+		{"a mapping while settling", own, 1, 0, 0, 0, 30000, 0, 30, SourceProc},
+	} {
+		a := Amplify(IO{
+			UserWrite: engine.Known(user), WriteChars: engine.Known(c.chars), OwnChars: engine.Known(own), WriteCalls: engine.Known(c.calls),
+			WriteBytes: engine.Known(c.dirty), SettleChars: engine.Known(c.settle), SettleCalls: engine.Known(c.settleCalls),
+			SettleWriteBytes: engine.Known(c.mapped),
+		})
+		if a.Source != c.source || *a.Write != c.write || *a.WriteSettled != c.settled {
+			t.Errorf("%s: source %q, write %v, settled %v", c.name, a.Source, *a.Write, *a.WriteSettled)
+		}
+	}
+	io := IO{UserWrite: engine.Known(10), WriteChars: engine.Known(20), OwnChars: engine.Known(30), WriteCalls: engine.Known(1), WriteBytes: engine.Known(0)}
+	if a := Amplify(io); *a.Write != 0 || a.WriteSettled != nil {
+		t.Errorf("less than the harness's own, and no settling: %v, %v", *a.Write, a.WriteSettled)
+	}
+}
+
 func TestTheTwoCountsOfBytesAreHeldAgainstEachOther(t *testing.T) {
 	const mb = 1 << 20
 	for _, c := range []struct {

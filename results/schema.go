@@ -245,6 +245,7 @@ type IO struct {
 	WriteChars engine.Count `json:"wchar"`       // through write calls
 	ReadCalls  engine.Count `json:"syscr"`
 	WriteCalls engine.Count `json:"syscw"`
+	OwnChars   engine.Count `json:"own_wchar"` // the harness's part of WriteChars: its reports, a trace being recorded
 
 	// From the engine's own counts of its files; unknown for an engine that
 	// does not go through a counting file system. Zeros written ahead of a log
@@ -263,9 +264,12 @@ type IO struct {
 	DiskBytes engine.Count `json:"disk_bytes"` // allocated blocks at the end
 	LiveBytes engine.Count `json:"live_bytes"` // keys and values alive at the end
 
-	// SettleWriteBytes is WriteBytes of the settle phase that follows.
+	// SettleWriteBytes is WriteBytes from the end of the measured phase to that
+	// of settling.
 	SettleWriteBytes engine.Count `json:"settle_write_bytes"`
 	SettleFileBytes  engine.Count `json:"settle_file_bytes"` // likewise, of FileBytes
+	SettleChars      engine.Count `json:"settle_wchar"`      // of WriteChars less OwnChars
+	SettleCalls      engine.Count `json:"settle_syscw"`      // of WriteCalls
 }
 
 // Amp are the amplification factors that Amplify derives from IO.
@@ -274,7 +278,7 @@ type Amp struct {
 	WriteSettled *float64 `json:"write_settled"` // with the settle phase that followed
 	Read         *float64 `json:"read"`          // bytes read from the device a user byte returned
 	Space        *float64 `json:"space"`         // disk bytes a live byte
-	Source       string   `json:"source"`        // of the bytes written: vfs, counted by the engine's file system, or proc, by the kernel
+	Source       string   `json:"source"`        // of the bytes written: vfs, calls or proc; see Amplify
 }
 
 // Stalls are the operations that took far longer than their neighbours, seen

@@ -126,7 +126,7 @@ func legend(matrix bool) []string {
 		lines = append(lines,
 			"vs 1st: ratio of the medians. Who failed in any repetition, or has a red lamp, is not ranked. One table is one durability regime, workload and load; do not compare across tables.",
 			"p50, p99, p99.9: medians over the repetitions; rmw is read-modify-write, counted as one operation.",
-			"w-amp: bytes written to files per byte that the user wrote, as the engine counts them, or as pages made dirty by the kernel's count where it does not; settled: with the background work that followed; r-amp: bytes read from the disk per byte returned; s-amp: bytes on disk per live byte.",
+			"w-amp: bytes written to files per byte that the user wrote, as the engine counts them or, where it does not, as the kernel counts those of its write calls; of engines that write through mappings the pages made dirty. settled: with the background work that followed; r-amp: bytes read from the disk per byte returned; s-amp: bytes on disk per live byte.",
 			"harness: share of the measured time that is the benchmark's own; it is not subtracted.",
 			"lamp: how far to trust a figure. ok: nothing to object to; !: with the reservations explained below the table; !!: unfit for a ranking. A repetition with it is in no figure, and who has no other is not ranked, unless asked for.",
 		)

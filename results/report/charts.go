@@ -92,7 +92,7 @@ type Amplification struct {
 	Settled *float64  `json:"settled"` // with the work that followed
 	Read    *float64  `json:"read"`    // bytes read from the device a byte returned
 	Space   *float64  `json:"space"`   // bytes on disk a live byte
-	Source  string    `json:"source"`  // of burst and settled: proc, vfs
+	Source  string    `json:"source"`  // of burst and settled: vfs, calls, proc
 }
 
 // AmpPart is one kind of bytes.

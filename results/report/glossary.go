@@ -26,7 +26,7 @@ func glossary() []Term {
 		{"durability", "What a write has survived once it returned: none, there is no log; buffered, it is in a log inside the process; os, in the memory of the operating system, so that it survives a crash of the program; sync, on the disk, so that it survives a power cut."},
 		{"regime", "Tables that differ in durability are never mixed: sync, every acknowledged write is on disk; async, each engine at its own level without waiting for the disk; none, without a log."},
 		{"cache regime", "Where the data were: cached, in the engine's own cache; oscached, in that of the operating system; iobuf and iodirect, on the device, because they are larger than memory."},
-		{"write amplification", "Bytes written to disk for each byte that the user wrote; burst counts the measured phase alone, settled also the work that was put off until after it."},
+		{"write amplification", "Bytes written to files for each byte that the user wrote: as the engine counts them (vfs), as the kernel counts those of its write calls (calls), or, of an engine that writes through mappings, as pages made dirty (proc), which is the least it can be. Burst counts the measured phase alone, settled also the work that was put off until after it."},
 		{"read amplification", "Bytes read from the device for each byte that was returned."},
 		{"space amplification", "Bytes on disk for each byte of live data; above 1 are old versions, free room in pages, and indexes."},
 		{"RUM conjecture", "A way to store data can be good at two of reads, updates and memory, and pays for them in the third."},
