@@ -88,7 +88,7 @@ func (o outcomeOf) must(t *testing.T, code int) outcomeOf {
 // quick makes runs short; nobody looks at their figures.
 func quick(args ...string) []string {
 	return append([]string{
-		"run", "--duration", "40ms", "--warmup", "10ms", "--calibrate", "6ms", "--settle", "100ms",
+		"run", "--duration", "40ms", "--warmup", "10ms", "--calibrate", "0s", "--settle", "100ms",
 		"--interval", "20ms", "--records", "500",
 	}, args...)
 }

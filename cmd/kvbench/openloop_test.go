@@ -18,7 +18,6 @@ func TestARateMakesOpenLoopsWhoeverAsksForIt(t *testing.T) {
 	}{
 		"rate":           {[]string{"--rate", "1k,3k", "--arrival", "poisson"}, []float64{1000, 3000}},
 		"YCSB's flag":    {[]string{"-target", "2000"}, []float64{2000}},
-		"the property":   {[]string{"-p", "target=1500"}, []float64{1500}},
 		"over property":  {[]string{"-p", "target=1500", "--rate", "700"}, []float64{700}},
 		"none after all": {[]string{"-p", "target=1500", "-target", "0"}, nil},
 		"a file":         {[]string{"--arrival", "file:rates"}, []float64{1500}},
