@@ -77,7 +77,8 @@ func TestACellIsFlaggedForWhatSpoilsIt(t *testing.T) {
 		{"", results.Cell{Ops: map[string]*results.OpStats{"read": {N: 1000, OK: 1}}, Quality: results.Quality{Verified: 1}}},
 		{"", results.Cell{Engine: results.EngineInfo{Rail: true}, Ops: map[string]*results.OpStats{"read": {N: 1000, OK: 1}}}},
 		{"", results.Cell{Ops: map[string]*results.OpStats{"read": {N: 1000, NotFound: 1000}}}},
-		{"debt_start yellow", results.Cell{Debt: results.Debt{Start: engine.Known(6)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
+		{"debt_start yellow", results.Cell{Debt: results.Debt{Start: engine.Known(6), End: engine.Known(0)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
+		{"", results.Cell{Debt: results.Debt{Start: engine.Known(6)}, IO: results.IO{LiveBytes: engine.Known(100)}}}, // what became of it is not known
 		{"", results.Cell{Debt: results.Debt{Start: engine.Known(5)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
 		{"", results.Cell{Debt: results.Debt{Start: engine.Known(60), End: engine.Known(60)}, IO: results.IO{LiveBytes: engine.Known(100)}}},
 		{"debt_end yellow", results.Cell{Debt: results.Debt{Start: engine.Known(60), End: engine.Known(81)}, IO: results.IO{LiveBytes: engine.Known(100)}}},

@@ -108,7 +108,7 @@ func (j *judgement) debts() {
 	live, liveKnown := j.IO.LiveBytes.Value()
 	start, startKnown := j.Debt.Start.Value()
 	end, endKnown := j.Debt.End.Value()
-	if paid := start - min(start, end); startKnown && liveKnown && float64(paid) > debtWarn*float64(live) {
+	if paid := start - min(start, end); startKnown && endKnown && liveKnown && float64(paid) > debtWarn*float64(live) {
 		j.yellow("debt_start", "background work of before was done in the measured phase: %d MiB were outstanding at its start, %d MiB at its end", start>>20, end>>20)
 	}
 	if grown := end - min(start, end); startKnown && endKnown && liveKnown && float64(grown) > debtGrown*float64(live) {

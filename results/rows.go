@@ -58,7 +58,7 @@ type Row struct {
 	SpaceAmp        *float64 `json:"space_amp"`
 	PeakRSS         *float64 `json:"peak_rss"` // bytes
 	AllocsPerOp     *float64 `json:"allocs_per_op"`
-	CPUPerOp        *float64 `json:"cpu_ns_per_op"` // user and system
+	CPUPerOp        *float64 `json:"cpu_ns_per_op"` // user and system; unknown in an open loop, whose workers spin while they wait
 	HarnessShare    *float64 `json:"harness_share"`
 
 	// Flags are the objections to any repetition that was measured, left out
@@ -259,7 +259,7 @@ func cpuPerOp(c *Cell) *float64 {
 			n += s.N
 		}
 	}
-	if c.CPU.UserS == nil || c.CPU.SystemS == nil || n == 0 {
+	if c.CPU.UserS == nil || c.CPU.SystemS == nil || n == 0 || c.Load.Rate != nil {
 		return nil
 	}
 	return Num((*c.CPU.UserS + *c.CPU.SystemS) * 1e9 / float64(n))

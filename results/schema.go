@@ -282,7 +282,8 @@ type Amp struct {
 }
 
 // Stalls are the operations that took far longer than their neighbours, seen
-// even where only a sample is timed.
+// even where only a sample is timed. Where all are, they are in the latencies,
+// and not looked for here.
 type Stalls struct {
 	Count uint64 `json:"n"`
 	Time  uint64 `json:"ns"`

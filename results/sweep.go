@@ -108,7 +108,8 @@ func sweepColumns(p *page, axes []Axis, rows []Row, notes *footnotes) []column {
 		add(blockLatency+i, shortOp(op)+" p50", func(r *Row) string { return orUnknown(r.Ops[op].P50, humanNs) })
 		add(blockLatency+i, "p99", func(r *Row) string { return orUnknown(r.Ops[op].P99, humanNs) })
 	}
-	add(blockCost, "w-amp settled", func(r *Row) string { return orUnknown(cmp.Or(r.WriteAmpSettled, r.WriteAmp), significant) })
+	add(blockCost, "w-amp", func(r *Row) string { return orUnknown(r.WriteAmp, significant) })
+	add(blockCost, "settled", func(r *Row) string { return orUnknown(r.WriteAmpSettled, significant) })
 	add(blockCost, "r-amp", func(r *Row) string { return orUnknown(r.ReadAmp, significant) })
 	add(blockCost, "s-amp", func(r *Row) string { return orUnknown(r.SpaceAmp, significant) })
 	add(blockCost, "peak RSS", func(r *Row) string { return orUnknown(r.PeakRSS, humanBytes) })

@@ -84,7 +84,7 @@ func plainMetrics() []Metric {
 		{"read_amp", "x", BetterLower, "bytes read from the device a byte returned", true, func(c *results.Cell) *float64 { return c.Amp.Read }},
 		{"space_amp", "x", BetterLower, "bytes on disk a live byte", true, func(c *results.Cell) *float64 { return c.Amp.Space }},
 		{"rss", "bytes", BetterLower, "peak memory of the process, file pages included", false, func(c *results.Cell) *float64 { return number(c.Mem.PeakRSS) }},
-		{"cpu_ns_per_op", "ns/op", BetterLower, "processor time, user and system", false, cpuPerOp},
+		{"cpu_ns_per_op", "ns/op", BetterLower, "processor time, user and system; unknown in an open loop, whose workers spin while they wait", false, cpuPerOp},
 		{"allocs_per_op", "count/op", BetterLower, "objects allocated", true, func(c *results.Cell) *float64 { return c.Mem.AllocsPerOp }},
 		{"alloc_bytes_per_op", "bytes/op", BetterLower, "bytes allocated", true, func(c *results.Cell) *float64 { return c.Mem.BytesPerOp }},
 		{"fsyncs_per_op", "count/op", BetterLower, "syncs of files, where they are seen", true, perOp(func(c *results.Cell) engine.Count { return c.IO.Fsyncs })},
@@ -93,8 +93,8 @@ func plainMetrics() []Metric {
 		{"user_read_bytes_per_op", "bytes/op", BetterLower, "values and rows returned", true, perOp(func(c *results.Cell) engine.Count { return c.IO.UserRead })},
 		{"block_reads_per_op", "count/op", BetterLower, "blocks or pages touched, cached or not", true, perOp(func(c *results.Cell) engine.Count { return c.Metrics.Read.BlocksTouched })},
 		{"harness_share", "share", BetterLower, "share of the measured time that is the benchmark's own", false, func(c *results.Cell) *float64 { return c.Quality.HarnessShare }},
-		{"stall_ns", "ns", BetterLower, "time in operations that took far longer than their neighbours", false, func(c *results.Cell) *float64 {
-			if c.OpsPerS == nil {
+		{"stall_ns", "ns", BetterLower, "time in operations that took far longer than their neighbours, looked for where not all are timed", false, func(c *results.Cell) *float64 {
+			if c.OpsPerS == nil || c.Quality.Timing == "all" || c.Quality.Timing == "chained" {
 				return nil
 			}
 			return results.Num(float64(c.Stalls.Time))
@@ -128,7 +128,7 @@ func perOp(count func(*results.Cell) engine.Count) func(*results.Cell) *float64 
 
 func cpuPerOp(c *results.Cell) *float64 {
 	ops := operations(c)
-	if c.CPU.UserS == nil || c.CPU.SystemS == nil || ops == 0 {
+	if c.CPU.UserS == nil || c.CPU.SystemS == nil || ops == 0 || c.Load.Rate != nil {
 		return nil
 	}
 	return results.Num((*c.CPU.UserS + *c.CPU.SystemS) * 1e9 / float64(ops))

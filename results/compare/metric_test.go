@@ -41,6 +41,30 @@ func TestMetricsAreFoundByName(t *testing.T) {
 	}
 }
 
+func TestWhatWasNotLookedForIsUnknownAndNotZero(t *testing.T) {
+	value := func(name string, c *results.Cell) *float64 {
+		m, err := FindMetric(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Value(c)
+	}
+	for timing, known := range map[string]bool{"all": false, "chained": false, "sample:16": true, "off": true} {
+		c := results.Cell{OpsPerS: results.Num(1), Quality: results.Quality{Timing: timing}}
+		if got := value("stall_ns", &c); (got != nil) != known {
+			t.Errorf("stalls with timing %s: %v", timing, got)
+		}
+	}
+	c := results.Cell{Ops: map[string]*results.OpStats{"read": {N: 2}}, CPU: results.CPU{UserS: results.Num(1), SystemS: results.Num(1)}}
+	if got := value("cpu_ns_per_op", &c); got == nil || *got != 1e9 {
+		t.Errorf("processor time in a closed loop: %v", got)
+	}
+	c.Load.Rate = results.Num(1000)
+	if got := value("cpu_ns_per_op", &c); got != nil {
+		t.Errorf("processor time of workers that spin is an operation's: %g", *got)
+	}
+}
+
 func TestEveryMetricSaysWhatItIs(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range Metrics() {
