@@ -36,9 +36,9 @@ func summary(x *bench.Experiment, plan *bench.Plan) []string {
 		measured = "measured by number of operations"
 	}
 	lines := []string{
-		fmt.Sprintf("%d cells: %s", len(plan.Cells), strings.Join(engines, " ")),
-		fmt.Sprintf("  x workload %s x threads %s x %d repetitions, interleaved; regime %s",
-			strings.Join(workloadNames(x), " "), strings.Join(threads, " "), x.Reps, regime),
+		fmt.Sprintf("%s: %s", plural(len(plan.Cells), "cell"), strings.Join(engines, " ")),
+		fmt.Sprintf("  x workload %s x threads %s x %s, interleaved; regime %s",
+			strings.Join(workloadNames(x), " "), strings.Join(threads, " "), plural(x.Reps, "repetition"), regime),
 		"  " + measured + ", after " + warmupText(x),
 	}
 	lines = append(lines, openSummary(x)...)
@@ -110,4 +110,12 @@ func harnessText(run *results.Run) string {
 	}
 	return fmt.Sprintf("harness: %.1f %% of an operation (%s, workload %s) to %.1f %% (%s, workload %s) was the benchmark itself; not subtracted",
 		*least.HarnessShare*100, least.Engine, least.Workload, *most.HarnessShare*100, most.Engine, most.Workload)
+}
+
+// plural writes a number of things.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -35,7 +35,8 @@ on how fast or busy the machine is. Both runs have to be made with
 
 by one worker, with the same seed. A counter that depends on when background
 work runs fails the check only where the repetitions of each run, two at least,
-agree among themselves. The engine hash has many such, and fewer with gc=off. Times are printed, and never fail a check: use --threshold for a bound.
+agree among themselves. The engine hash has many such, and fewer with gc=off.
+Times are printed, and never fail a check: use --threshold for a bound.
 
 With one run, check judges its thresholds.`,
 		Example: `  kvbench run lsm btree -w A --counters --ops 100k -o base
@@ -80,14 +81,14 @@ func (a *app) check(o *checkOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	run, err := openResults(args[len(args)-1])
+	run, err := a.readResults(args[len(args)-1])
 	if err != nil {
 		return err
 	}
 	format := results.Format(o.format)
 	var failed error
 	if len(args) == 2 {
-		base, err := openResults(args[0])
+		base, err := a.readResults(args[0])
 		if err != nil {
 			return err
 		}

@@ -82,11 +82,8 @@ func (a *app) compare(o *compareOptions, args []string) error {
 	}
 	runs := make([]*results.Run, len(args))
 	for i, dir := range args {
-		if runs[i], err = openResults(dir); err != nil {
+		if runs[i], err = a.readResults(dir); err != nil {
 			return err
-		}
-		for _, n := range runs[i].Notes {
-			a.warn("note: %s: %s", dir, n)
 		}
 	}
 	var c *compare.Comparison
@@ -110,6 +107,18 @@ func (a *app) compare(o *compareOptions, args []string) error {
 	return a.reportFloors(floors)
 }
 
+// readResults is openResults, and says what was left out of them.
+func (a *app) readResults(dir string) (*results.Run, error) {
+	run, err := openResults(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range run.Notes {
+		a.warn("note: %s: %s", dir, n)
+	}
+	return run, nil
+}
+
 // openResults reads a results directory that somebody named, and says what is
 // wrong with one that cannot be read.
 func openResults(dir string) (*results.Run, error) {
@@ -128,6 +137,8 @@ func openResults(dir string) (*results.Run, error) {
 	switch {
 	case garbled:
 		return nil, usagef("%w: the file is cut off or damaged; take it from a copy, or measure again", err)
+	case errors.Is(err, os.ErrNotExist):
+		return nil, usagef("%w: part of the results is missing; copy all of them, or measure again", err)
 	case err != nil:
 		return nil, usage(err)
 	}

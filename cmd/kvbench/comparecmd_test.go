@@ -144,3 +144,18 @@ func TestARunEndsWithAComparison(t *testing.T) {
 	o := inProcess(t, "run", "mem", "noop", "--baseline", "nop", "--dry-run").must(t, exitUsage)
 	wantText(t, "the error", o.errs, "did you mean noop?")
 }
+
+func TestEveryReaderOfResultsSaysWhatWasLeftOut(t *testing.T) {
+	dir := copyOf(t, "btree-sync", results.CellsFile, func(text []byte) []byte { return text[:len(text)-50] })
+	for _, args := range [][]string{
+		{"compare", dir}, {"report", dir, "--csv", "-"}, {"explain", dir, "btree", "bbolt"}, {"check", dir, "--threshold", "ops_per_s>1"},
+	} {
+		o := inProcess(t, args...)
+		wantText(t, args[0], o.errs, "the last line is torn")
+	}
+	if err := os.Remove(filepath.Join(dir, results.CellsFile)); err != nil {
+		t.Fatal(err)
+	}
+	o := inProcess(t, "compare", dir).must(t, exitUsage)
+	wantText(t, "the error", o.errs, results.CellsFile, "missing")
+}

@@ -79,7 +79,7 @@ func exitCode(err error) int {
 	for _, correctable := range []error{
 		errUsage, engine.ErrInvalid, engine.ErrUnsupported, engine.ErrLocked, engine.ErrWrongEngine,
 		engine.ErrNotEngineDir, engine.ErrTooLarge, results.ErrExists,
-		fs.ErrPermission, fs.ErrNotExist, syscall.EROFS, syscall.ENOSPC, syscall.ENOTDIR,
+		fs.ErrPermission, fs.ErrNotExist, syscall.EROFS, syscall.ENOSPC, syscall.ENOTDIR, syscall.EISDIR,
 	} {
 		if errors.Is(err, correctable) {
 			return exitUsage

@@ -69,7 +69,7 @@ func (a *app) explain(ctx context.Context, o *explainOptions, args []string) err
 		return err
 	}
 	format := results.Format(o.format)
-	run, err := openResults(args[0])
+	run, err := a.readResults(args[0])
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *app) explain(ctx context.Context, o *explainOptions, args []string) err
 		}
 		return explain.WriteAlone(a.out, alone, format)
 	case 2:
-		other, err := openResults(args[1])
+		other, err := a.readResults(args[1])
 		if err != nil {
 			return err
 		}

@@ -252,7 +252,11 @@ func (a *app) present(o *runOptions, dir string, interrupted bool) error {
 	}
 	a.conclusion(run, o.demo)
 	a.leaveReport(run)
-	if err := verdict(run, interrupted); err != nil {
+	err = verdict(run, interrupted)
+	if err != nil && interrupted && o.flags != nil && o.flags.Lookup("resume") != nil && o.change == nil {
+		err = invalidRun{fmt.Sprintf("%s; kvbench run --resume %s goes on with them", err, dir)}
+	}
+	if err != nil {
 		return err
 	}
 	if o.require {

@@ -216,6 +216,9 @@ func TestAnInterruptEndsARunEarlyWithValidPartialResults(t *testing.T) {
 	if !strings.Contains(said.String(), "partial") || !strings.Contains(table.String(), "not run") {
 		t.Errorf("neither says that the run is partial:\n%s\n%s", said.String(), table.String())
 	}
+	if !strings.Contains(said.String(), "--resume r goes on") {
+		t.Errorf("nothing says how to go on:\n%s", said.String())
+	}
 	if _, err := os.Stat(filepath.Join(dir, "r", "data")); !os.IsNotExist(err) {
 		t.Errorf("the data are still there: %v", err)
 	}

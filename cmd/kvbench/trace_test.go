@@ -62,9 +62,13 @@ func TestBadInputToTraceIsRefusedWithAdvice(t *testing.T) {
 		{[]string{"trace", "record", "mem"}, "-o"},
 		{[]string{"trace", "record", "mem", "btree", "-o", "t"}, "one engine"},
 		{[]string{"trace", "relpay"}, "replay"},
+		{[]string{"trace", "stat", "."}, "is a directory"},
+		{[]string{"trace", "import", ".", "--from", "ycsb", "-o", "t"}, "is a directory"},
+		{[]string{"trace", "record", "mem", "-o", "no/such/t"}, "no directory"},
+		{[]string{"trace", "record", "mem", "-o", "t", "--find-max", "p99<1ms"}, "find-max"},
 	} {
 		o := inProcess(t, c.args...)
-		if o.code == exitOK || !strings.Contains(o.errs, c.want) {
+		if o.code != exitUsage || !strings.Contains(o.errs, c.want) {
 			t.Errorf("%v: exit %d, %s", c.args, o.code, o.errs)
 		}
 		if _, err := os.Stat("t"); err == nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -19,8 +20,9 @@ func (a *app) traceRecord() *cobra.Command {
 		Long: `Record runs one engine with one workload, as kvbench run does, and writes every
 operation that reaches the engine after the load into a trace, warm-up included
 (by default there is none). With --threads 1 a replay finds what was found.
-The recorder costs 150 to 300 ns an operation, so the rates of this run are not
-the engine's own. All flags of run apply.`,
+The recorder costs some 200 ns an operation, more with several workers, so the
+rates of this run are not the engine's own. The flags of run apply, but for
+--find-max and --resume.`,
 		Example: `  kvbench trace record mem -w A --records 10k --ops 100k --threads 1 -o a.trace`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.recordTrace(c, o, out, args)
@@ -39,7 +41,10 @@ func recordFlags(c *cobra.Command, o *runOptions, out *string) {
 	f.SortFlags = false
 	f.StringVarP(out, "out", "o", "", "trace `FILE` to write")
 	run.VisitAll(func(flag *pflag.Flag) {
-		if flag.Name == "out" {
+		switch flag.Name {
+		case "find-max", "resume", "resume-into": // more than one phase to record
+			return
+		case "out":
 			flag.Name, flag.Shorthand = "results", ""
 		}
 		f.AddFlag(flag)
@@ -57,6 +62,9 @@ func (a *app) recordTrace(c *cobra.Command, o *runOptions, out string, args []st
 	path, err := filepath.Abs(out)
 	if err != nil {
 		return err
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return usagef("trace record: -o %s: %s is no directory; make it, or choose another", out, filepath.Dir(path))
 	}
 	if !c.Flags().Changed("reps") {
 		o.reps = 1

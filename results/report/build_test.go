@@ -2,6 +2,8 @@ package report
 
 import (
 	"encoding/csv"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -221,5 +223,11 @@ func TestADamagedFileIsNamed(t *testing.T) {
 	_, err := Build([]*results.Run{run}, Options{})
 	if err == nil || !strings.Contains(err.Error(), "async-A-hash-r1") {
 		t.Errorf("the error is %v", err)
+	}
+	// Cut off behind its head, it would pass for one without latencies.
+	must(t, os.WriteFile(filepath.Join(run.Dir, "hist", "async-A-hash-r1.hlog"), []byte("#[Latencies in nanoseconds]\n"), 0o644))
+	_, err = Build([]*results.Run{run}, Options{})
+	if err == nil || !strings.Contains(err.Error(), "cut off") || !strings.Contains(err.Error(), "remove it") {
+		t.Errorf("of a file that was cut off the error is %v", err)
 	}
 }

@@ -52,8 +52,11 @@ func (b *builder) curvesOf(s *source, g *group, l *lot) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if err == nil && len(ops) == 0 {
+			err = errors.New("the file is cut off")
+		}
 		if err != nil {
-			return fmt.Errorf("cell %s: %w", c.ID, err)
+			return fmt.Errorf("cell %s: %w; take the file from a copy, or remove it to go without its curve", c.ID, err)
 		}
 		for op, buckets := range ops {
 			sum[op] = append(sum[op], buckets...)

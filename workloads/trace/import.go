@@ -85,8 +85,8 @@ func ImportText(r io.Reader, w *Writer, o ImportOptions) (Import, error) {
 			}
 			continue
 		case err != nil:
-			return done, fmt.Errorf("import %s:%d: %w (line: %s); leave out such lines with --skip-bad N, or see whether --from %s is right",
-				o.Name, done.Lines, err, shortened(line), o.Format)
+			return done, fmt.Errorf("import %s:%d: %w: %w (line: %s); leave out such lines with --skip-bad N, or see whether --from %s is right",
+				o.Name, done.Lines, engine.ErrInvalid, err, shortened(line), o.Format)
 		case !ok:
 			done.Ignored++
 			continue

@@ -219,3 +219,39 @@ func BenchmarkRecord(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkRecorder is the cost of a get with and without a recorder.
+func BenchmarkRecorder(b *testing.B) {
+	for _, recording := range []bool{false, true} {
+		b.Run(fmt.Sprintf("recording=%t", recording), func(b *testing.B) {
+			e := openMem(b)
+			w, err := NewWriter(io.Discard, true)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var r *Recorder
+			if recording {
+				e, r = NewRecorder(e, w)
+				r.Start()
+			}
+			const n = 1 << 14
+			keys := make([][]byte, n)
+			for i := range keys {
+				keys[i] = fmt.Appendf(nil, "user%016d", i*7919%n)
+				must(b, e.Put(keys[i], []byte("0123456789"), engine.Default))
+			}
+			var v []byte
+			i := 0
+			for b.Loop() {
+				if v, err = e.Get(v[:0], keys[i*31&(n-1)]); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+			if r != nil {
+				must(b, r.Stop())
+			}
+			must(b, e.Close())
+		})
+	}
+}
