@@ -144,7 +144,7 @@ func TestAThresholdThatIsMissedIsTold(t *testing.T) {
 	}
 	// The same run can be explained: it has measured its unit costs.
 	o = inProcess(t, "explain", run, "mem", "noop").must(t, exitOK)
-	if !strings.Contains(o.out, "noop is ") || !strings.Contains(o.out, "unexplained") || strings.Contains(o.out, "no unit cost") {
+	if !strings.Contains(o.out, "mem against noop") || !strings.Contains(o.out, "unexplained") || strings.Contains(o.out, "no unit cost") {
 		t.Errorf("output:\n%s", o.out)
 	}
 	if o = inProcess(t, "explain", run, "--engine", "mem", "--format", "json").must(t, exitOK); !json.Valid([]byte(o.out)) {
