@@ -30,7 +30,8 @@ type replayFeed struct {
 	done  sync.WaitGroup
 	full  func()        // closes ready
 	ready chan struct{} // closed once some worker has all it can hold, or all is read
-	err   error         // of reading; valid once the channels are closed
+	ended chan struct{} // closed when nothing more is read
+	err   error         // of reading; valid once ended is closed
 }
 
 // newFeed begins to read. around says to begin anew at the end, for targets
@@ -40,7 +41,7 @@ func newFeed(file string, workers int, around bool) (*replayFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &replayFeed{stop: make(chan struct{}), ready: make(chan struct{})}
+	d := &replayFeed{stop: make(chan struct{}), ready: make(chan struct{}), ended: make(chan struct{})}
 	d.full = sync.OnceFunc(func() { close(d.ready) })
 	for range workers {
 		d.to = append(d.to, make(chan []replayOp, feedAhead))
@@ -48,6 +49,7 @@ func newFeed(file string, workers int, around bool) (*replayFeed, error) {
 	d.done.Go(func() {
 		defer d.full()
 		defer func() {
+			close(d.ended) // before a worker can see the end
 			for _, c := range d.to {
 				close(c)
 			}

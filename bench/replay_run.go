@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,20 +91,14 @@ func (l *replayLoop) Run(ctx context.Context, limits Limits) (*PhaseResult, erro
 	return r, nil
 }
 
-// drained reports whether all that was read has been taken: the channels are
-// closed.
+// drained reports whether all has been read and taken; d.err is then valid.
 func (d *replayFeed) drained() bool {
-	for _, c := range d.to {
-		select {
-		case _, ok := <-c:
-			if ok {
-				return false
-			}
-		default:
-			return false
-		}
+	select {
+	case <-d.ended:
+	default:
+		return false
 	}
-	return true
+	return !slices.ContainsFunc(d.to, func(c chan []replayOp) bool { return len(c) > 0 })
 }
 
 // watch stops the workers when ctx ends, and reports progress.
@@ -176,7 +171,7 @@ func (w *replayWorker) run(p *replayPhase, from <-chan []replayOp) {
 			p.stop.Store(true)
 			break
 		}
-		if w.done.Load()%batchOps == 0 {
+		if p.rows.open || w.done.Load()%batchOps == 0 {
 			now := clock.now()
 			if p.end > 0 && now >= p.end {
 				break

@@ -176,6 +176,60 @@ func failsOn(key []byte, on string) error {
 	return nil
 }
 
+func TestPhasesOfAReplayLoseNoOperationBetweenThem(t *testing.T) {
+	var ops []trace.Op
+	for i := range 3 * chunkOps {
+		ops = append(ops, trace.Op{Kind: trace.Put, Key: fmt.Appendf(nil, "k%d", i), Size: 1})
+	}
+	name, s := traceFile(t, true, ops)
+	w, err := ReplaySpec("some", s, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newToy()
+	l, err := Replay{File: name}.Open(EngineTarget(e, engine.None), LoopOptions{Workload: w, Threads: 2, Verify: VerifyFull})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var n uint64
+	for _, limits := range []Limits{{Name: "warmup", Operations: 100}, {Name: "measure"}} {
+		l.(Preparer).Prepare(limits)
+		p, err := l.Run(context.Background(), limits)
+		if err != nil || p.FirstError != nil {
+			t.Fatal(err, p)
+		}
+		n += p.N()
+	}
+	if n != uint64(len(ops)) || len(e.data) != len(ops) {
+		t.Errorf("%d operations and %d keys, want %d", n, len(e.data), len(ops))
+	}
+}
+
+func TestAPacedReplayEndsInTimeAndTakesNoMoreOfTheTrace(t *testing.T) {
+	var ops []trace.Op
+	for i := range 100 {
+		ops = append(ops, trace.Op{Time: time.Duration(i) * time.Hour, Kind: trace.Put, Key: []byte("a"), Size: 1})
+	}
+	name, s := traceFile(t, true, ops)
+	w, err := ReplaySpec("some", s, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Replay{File: name, Speed: 1}.Open(EngineTarget(newToy(), engine.None), LoopOptions{Workload: w, Threads: 1, Verify: VerifyFull})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p, err := l.Run(context.Background(), Limits{Name: "measure", Duration: 20 * time.Millisecond})
+	if err != nil || p.N() != 1 || p.Elapsed > 30*time.Minute {
+		t.Fatal(err, p)
+	}
+	if left := len(l.(*replayLoop).workers[0].chunk); left < len(ops)-2 {
+		t.Errorf("%d operations of the trace are left, want all but the one performed and the one waited for", left)
+	}
+}
+
 func TestAPacedReplayBeginsNothingEarly(t *testing.T) {
 	e := newToy()
 	began := time.Now()
