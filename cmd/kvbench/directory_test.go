@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -245,4 +246,18 @@ func TestALineComesEachTimeAndNoneAfterTheEnd(t *testing.T) {
 			t.Errorf("have %q", got)
 		}
 	})
+}
+
+func TestResultsDoNotGoWhereAFileIs(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := inProcess(t, "run", "mem", "-w", "C", "-n", "100", "--out", name).must(t, exitUsage)
+	if !strings.Contains(o.errs, "it is a file") {
+		t.Errorf("the error: %s", o.errs)
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != "mine" {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
 }

@@ -74,6 +74,9 @@ func (o *runOptions) place(x *bench.Experiment) error {
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(abs); err == nil && !info.IsDir() {
+		return usagef("--out %s: it is a file; name a directory, new or empty", o.outDir)
+	}
 	x.Name = filepath.Base(abs)
 	x.Dir = filepath.Join(abs, "data")
 	if o.dir != "" {
