@@ -35,11 +35,11 @@ func (x *Experiment) checkOpen() error {
 		return fmt.Errorf("%w: %d rates beside %s, which says the rates itself", engine.ErrInvalid, len(x.Rates), x.Arrival)
 	}
 	if house := (Native{}).Name(); x.loopName() != house {
-		return fmt.Errorf("%w: driver %s has no open loop; give a rate to driver %s alone", engine.ErrUnsupported, x.loopName(), house)
+		return fmt.Errorf("%w: driver %s has no open loop; give a rate to driver %s alone", engine.ErrInvalid, x.loopName(), house)
 	}
 	for _, w := range x.Workloads {
 		if w.LoadOnly {
-			return fmt.Errorf("%w: the load phase has no open loop; to insert at a rate, run workload fillrandom or fillseq", engine.ErrUnsupported)
+			return fmt.Errorf("%w: the load phase has no open loop; to insert at a rate, run workload fillrandom or fillseq", engine.ErrInvalid)
 		}
 	}
 	return nil

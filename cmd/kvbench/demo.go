@@ -13,7 +13,7 @@ import (
 const (
 	demoRecords   = "100k"
 	demoReps      = 6
-	demoDuration  = 400 * time.Millisecond
+	demoDuration  = 300 * time.Millisecond
 	demoWarmup    = 150 * time.Millisecond
 	demoSettle    = time.Second
 	demoInterval  = 50 * time.Millisecond

@@ -209,8 +209,9 @@ func (b *builder) describe(s *source) Run {
 
 func versionOf(p *results.Program) string {
 	text := cmp.Or(p.Version, "unknown")
-	if p.Commit != "" && !strings.Contains(text, p.Commit) {
-		text += " " + p.Commit[:min(12, len(p.Commit))]
+	short := p.Commit[:min(12, len(p.Commit))] // as Go's own versions have it
+	if short != "" && !strings.Contains(text, short) {
+		text += " " + short
 	}
 	if p.Dirty != nil && *p.Dirty {
 		text += ", with changes that are not committed"
