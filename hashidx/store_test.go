@@ -84,7 +84,8 @@ func TestAnAbsentKeyCostsNoRead(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	e = openIn(t, fsys, nil)
+	// A segment that is kept in memory is read by itself, some time.
+	e = openIn(t, fsys, map[string]string{"resident": "false"})
 	before := e.counting.Counts(vfs.Data).Reads
 	for i := range 1000 {
 		if _, err := e.Get(nil, fmt.Appendf(nil, "absent%d", i)); !errors.Is(err, engine.ErrNotFound) {
