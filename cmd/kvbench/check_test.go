@@ -80,6 +80,14 @@ func TestOneWorkerRepeatsItsCountersWithTheSeed(t *testing.T) {
 	if o := inProcess(t, check...).must(t, exitOK); !strings.Contains(o.out, "no counter is worse") || !strings.Contains(o.out, "advisory") {
 		t.Errorf("output:\n%s\n%s", o.out, o.errs)
 	}
+	both := inProcess(t, append(check, "--threshold", "ops_per_s>1", "--format", "json")...).must(t, exitOK)
+	var document struct {
+		Check      map[string]any `json:"check"`
+		Thresholds []any          `json:"thresholds"`
+	}
+	if err := json.Unmarshal([]byte(both.out), &document); err != nil || document.Check == nil || len(document.Thresholds) == 0 {
+		t.Errorf("counters and thresholds are not one document: %v\n%s", err, both.out)
+	}
 	o := inProcess(t, "check", filepath.Join(dir, "a"), filepath.Join(dir, "c")).must(t, exitUsage)
 	if !strings.Contains(o.errs, "seed") {
 		t.Errorf("another seed: %s", o.errs)

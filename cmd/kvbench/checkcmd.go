@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -98,10 +99,13 @@ func (a *app) check(o *checkOptions, args []string) error {
 		if err != nil {
 			return err
 		}
+		failed = verdictOf(report)
+		if format == results.FormatJSON && len(list) > 0 { // one document
+			return a.checkedBoth(report, run, list, failed)
+		}
 		if err := report.Write(a.out, format); err != nil {
 			return err
 		}
-		failed = verdictOf(report)
 	}
 	if len(list) == 0 {
 		return failed
@@ -117,6 +121,22 @@ func (a *app) check(o *checkOptions, args []string) error {
 		failed = missedThresholds(outcomes)
 	}
 	return failed
+}
+
+// checkedBoth prints counters and thresholds as one document.
+func (a *app) checkedBoth(r *gate.Report, run *results.Run, list []gate.Threshold, failed error) error {
+	outcomes, err := gate.Evaluate(run, list)
+	if err != nil {
+		return usage(err)
+	}
+	err = a.printJSON(struct {
+		Check      *gate.Report   `json:"check"`
+		Thresholds []gate.Outcome `json:"thresholds"`
+	}{r, outcomes})
+	if err == nil && failed == nil {
+		failed = missedThresholds(outcomes)
+	}
+	return errors.Join(err, failed)
 }
 
 // verdictOf is why a check does not pass. A regression outweighs a cell that

@@ -23,7 +23,7 @@ func Between(base, changed *results.Run, o Options) (*Comparison, error) {
 
 // compareBetween is Between with options that are resolved.
 func compareBetween(base, changed *results.Run, o Options, j *judge) (*Comparison, error) {
-	if err := checkAllowed(o.AllowDiff); err != nil {
+	if err := CheckAllowed(o.AllowDiff); err != nil {
 		return nil, err
 	}
 	if o.By != "" {

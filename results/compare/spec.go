@@ -162,8 +162,8 @@ func (o *Options) allower() func(string) bool {
 	}
 }
 
-// checkAllowed refuses names that no difference has.
-func checkAllowed(names []string) error {
+// CheckAllowed refuses names that no difference has.
+func CheckAllowed(names []string) error {
 	known := []string{"*"}
 	for _, t := range traitsOf(&results.Cell{}, &results.Manifest{}) {
 		known = append(known, t.name)

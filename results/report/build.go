@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kvbench/kvbench/results"
+	"github.com/kvbench/kvbench/results/compare"
 )
 
 // Build makes the report of runs, at least one, in their order: the first is
@@ -19,6 +20,9 @@ import (
 func Build(runs []*results.Run, o Options) (*Model, error) {
 	if len(runs) == 0 {
 		return nil, errors.New("build report: no run is given")
+	}
+	if err := compare.CheckAllowed(o.AllowDiff); err != nil {
+		return nil, fmt.Errorf("build report: %w", err)
 	}
 	b := &builder{o: o, m: &Model{Schema: ModelSchema, Title: o.Title}, colors: map[string]int{}}
 	for i, run := range runs {

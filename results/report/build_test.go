@@ -231,3 +231,10 @@ func TestADamagedFileIsNamed(t *testing.T) {
 		t.Errorf("of a file that was cut off the error is %v", err)
 	}
 }
+
+func TestADifferenceWithATypoIsNotAccepted(t *testing.T) {
+	_, err := Build([]*results.Run{memoryRun(sampleManifest(), sampleCells())}, Options{AllowDiff: []string{"recods"}})
+	if err == nil || !strings.Contains(err.Error(), "did you mean records?") {
+		t.Errorf("error %v", err)
+	}
+}
