@@ -23,6 +23,7 @@
 //	openrows.go   what only tables of open loops have
 //	searches.go   searches for a rate as load-latency curves
 //	sweep.go      all combinations of a sweep in one table
+//	plainrows.go  WriteRows: rows of texts for listings in prose
 //	page.go       text and Markdown; document.go  the same for other packages
 //	csv.go; human.go  numbers for people
 //	words.go      the same words and numbers for packages that write beside

@@ -253,12 +253,7 @@ func (r *Row) lamp() string {
 }
 
 func cpuPerOp(c *Cell) *float64 {
-	var n uint64
-	for _, s := range c.Ops {
-		if s != nil {
-			n += s.N
-		}
-	}
+	n := c.Operations()
 	if c.CPU.UserS == nil || c.CPU.SystemS == nil || n == 0 || c.Load.Rate != nil {
 		return nil
 	}

@@ -88,6 +88,27 @@ type Cell struct {
 	Fidelity *Fidelity `json:"fidelity,omitempty"`
 }
 
+// Operations is how many the measured phase had, of all kinds.
+func (c *Cell) Operations() (n uint64) {
+	for _, op := range c.Ops {
+		if op != nil {
+			n += op.N
+		}
+	}
+	return n
+}
+
+// PerOp divides a count of the measured phase by its operations; null when the
+// count is unknown or there were none.
+func (c *Cell) PerOp(count engine.Count) *float64 {
+	n, known := count.Value()
+	ops := c.Operations()
+	if !known || ops == 0 {
+		return nil
+	}
+	return Num(float64(n) / float64(ops))
+}
+
 // EngineInfo says what was measured.
 type EngineInfo struct {
 	Name      string            `json:"name"`

@@ -1,8 +1,6 @@
 package experiments
 
 import (
-	"context"
-
 	"github.com/kvbench/kvbench/results"
 )
 
@@ -41,14 +39,7 @@ that it could not have been spared.`,
 		Paper: "S. Sarkar, D. Staratzis, Z. Zhu, M. Athanassoulis: Constructing and Analyzing the LSM Compaction Design Space. PVLDB 14(11), 2021",
 		Look:  "Each layout is one dot. Leveled is at the upper left (writes most, reads least), tiered at the lower right; no layout is best at both. Ask which of your operations is the more frequent.",
 		Needs: needsOf(sides(Tiny)),
-		Run: func(ctx context.Context, l *Lab) error {
-			for _, s := range sides(l.Scale) {
-				if err := sizeOfTree(l.Scale).work(ctx, l, s); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		Run:   workOn(sides),
 		Judge: judgeCompactionSpace,
 	}
 }

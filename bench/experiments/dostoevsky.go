@@ -1,8 +1,6 @@
 package experiments
 
 import (
-	"context"
-
 	"github.com/kvbench/kvbench/results"
 )
 
@@ -45,14 +43,7 @@ be looked into.`,
 		Paper: "N. Dayan, S. Idreos: Dostoevsky: Better Space-Time Trade-Offs for LSM-Tree Based Key-Value Stores via Adaptive Removal of Superfluous Merging. SIGMOD 2018",
 		Look:  "Within each size ratio compare the three layouts: lazy is near tiered in what it writes, near leveled in what a get reads, and between them in what a scan reads. A larger ratio draws leveled and tiered apart.",
 		Needs: needsOf(sides(Tiny)),
-		Run: func(ctx context.Context, l *Lab) error {
-			for _, s := range sides(l.Scale) {
-				if err := sizeOfTree(l.Scale).work(ctx, l, s); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		Run:   workOn(sides),
 		Judge: judgeDostoevsky,
 	}
 }

@@ -110,19 +110,28 @@ func (z treeSize) work(ctx context.Context, l *Lab, s Side) error {
 	}
 	z.overwrites, z.gets = z.overwrites/moments, z.gets/moments
 	for range moments {
-		for _, part := range []struct {
-			name string
-			do   func() error
-		}{
-			{"overwrite", func() error { return z.overwrite(ctx, b) }},
-			{"get", func() error { return z.lookups(b, false) }},
-			{"absent", func() error { return z.lookups(b, true) }},
-			{"scan", func() error { return z.scans(b, 10) }},
-		} {
-			if err := b.Measure(ctx, part.name, part.do); err != nil {
-				return err
-			}
+		err := b.MeasureEach(
+			ctx,
+			part{"overwrite", func() error { return z.overwrite(ctx, b) }},
+			part{"get", func() error { return z.lookups(b, false) }},
+			part{"absent", func() error { return z.lookups(b, true) }},
+			part{"scan", func() error { return z.scans(b, 10) }},
+		)
+		if err != nil {
+			return err
 		}
 	}
 	return b.Finish()
+}
+
+// workOn is a study's Run that does the work of its scale on every side.
+func workOn(sides func(Scale) []Side) func(context.Context, *Lab) error {
+	return func(ctx context.Context, l *Lab) error {
+		for _, s := range sides(l.Scale) {
+			if err := sizeOfTree(l.Scale).work(ctx, l, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }

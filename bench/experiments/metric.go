@@ -12,21 +12,14 @@ type Metric struct {
 	Of   func(*results.Cell) (x float64, ok bool)
 }
 
-// operations is how many operations the cell measured.
-func operations(c *results.Cell) float64 {
-	var n uint64
-	for _, op := range c.Ops {
-		n += op.N
-	}
-	return float64(n)
-}
-
 // perOp divides a counter of the measured phase by its operations.
 func perOp(name, unit string, of func(*results.Cell) engine.Count) Metric {
 	return Metric{Name: name, Unit: unit, Of: func(c *results.Cell) (float64, bool) {
-		n, known := of(c).Value()
-		ops := operations(c)
-		return float64(n) / max(ops, 1), known && ops > 0
+		x := c.PerOp(of(c))
+		if x == nil {
+			return 0, false
+		}
+		return *x, true
 	}}
 }
 

@@ -86,7 +86,7 @@ func readWarm(ctx context.Context, l *Lab, z treeSize, s Side) error {
 func readCallsPerOp() Metric {
 	return Metric{Name: "calls to read files an operation", Unit: "calls", Of: func(c *results.Cell) (float64, bool) {
 		n, ok := c.IO.ReadCalls.Value()
-		ops := operations(c)
+		ops := float64(c.Operations())
 		return float64(n) / max(ops, 1), ok && ops > 0
 	}}
 }

@@ -42,18 +42,15 @@ time depends on the device, which is why small scales measure counters only.`,
 				if err != nil {
 					return err
 				}
-				for _, part := range []struct {
-					name string
-					do   func() error
-				}{
-					{"fill", func() error { return z.fill(ctx, b) }},
-					{"get", func() error { return z.gets(ctx, b) }},
-					{"scan", func() error { return z.scans(ctx, b, 200) }},
-					{"overwrite", func() error { return z.overwrites(ctx, b) }},
-				} {
-					if err := b.Measure(ctx, part.name, part.do); err != nil {
-						return err
-					}
+				err = b.MeasureEach(
+					ctx,
+					part{"fill", func() error { return z.fill(ctx, b) }},
+					part{"get", func() error { return z.gets(ctx, b) }},
+					part{"scan", func() error { return z.scans(ctx, b, 200) }},
+					part{"overwrite", func() error { return z.overwrites(ctx, b) }},
+				)
+				if err != nil {
+					return err
 				}
 				if err := b.Finish(); err != nil {
 					return err

@@ -284,6 +284,22 @@ func (b *Rig) Rest(ctx context.Context) error {
 	return nil
 }
 
+// A part is one measurement of a rig.
+type part struct {
+	workload string
+	do       func() error
+}
+
+// MeasureEach is Measure of every part, in their order.
+func (b *Rig) MeasureEach(ctx context.Context, parts ...part) error {
+	for _, p := range parts {
+		if err := b.Measure(ctx, p.workload, p.do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Measure performs f, brings the engine to rest, and counts both for the
 // workload's cell. A workload that is measured several times has one cell:
 // the sum of what was counted, and the means of what was there at the ends,

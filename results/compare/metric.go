@@ -104,30 +104,12 @@ func plainMetrics() []Metric {
 	}
 }
 
-// operations of the measured phase, of all kinds.
-func operations(c *results.Cell) uint64 {
-	var n uint64
-	for _, s := range c.Ops {
-		if s != nil {
-			n += s.N
-		}
-	}
-	return n
-}
-
 func perOp(count func(*results.Cell) engine.Count) func(*results.Cell) *float64 {
-	return func(c *results.Cell) *float64 {
-		n, known := count(c).Value()
-		ops := operations(c)
-		if !known || ops == 0 {
-			return nil
-		}
-		return results.Num(float64(n) / float64(ops))
-	}
+	return func(c *results.Cell) *float64 { return c.PerOp(count(c)) }
 }
 
 func cpuPerOp(c *results.Cell) *float64 {
-	ops := operations(c)
+	ops := c.Operations()
 	if c.CPU.UserS == nil || c.CPU.SystemS == nil || ops == 0 || c.Load.Rate != nil {
 		return nil
 	}

@@ -23,7 +23,7 @@ func newSide(cells []*results.Cell) (*side, error) {
 		switch {
 		case c.Status != results.StatusOK:
 			why = fmt.Sprintf("cell %s is %s: %s", c.ID, c.Status, results.FirstLine(c.Error))
-		case c.OpsPerS == nil || *c.OpsPerS <= 0 || operations(c) == 0:
+		case c.OpsPerS == nil || *c.OpsPerS <= 0 || c.Operations() == 0:
 			why = fmt.Sprintf("cell %s measured no operation", c.ID)
 		case c.Load.Mode == "open":
 			why = "in an open loop workers wait for the schedule: only a closed loop has a time of an operation to explain"
@@ -72,26 +72,9 @@ func busyNs(c *results.Cell) float64 {
 	return float64(max(c.Load.Threads, 1)) * 1e9 / *c.OpsPerS
 }
 
-// operations of the measured phase, of all kinds.
-func operations(c *results.Cell) uint64 {
-	var n uint64
-	for _, s := range c.Ops {
-		if s != nil {
-			n += s.N
-		}
-	}
-	return n
-}
-
 // perOp divides what a cell counts by its operations.
 func perOp(count func(*results.Cell) engine.Count) func(*results.Cell) *float64 {
-	return func(c *results.Cell) *float64 {
-		n, known := count(c).Value()
-		if !known {
-			return nil
-		}
-		return results.Num(float64(n) / float64(operations(c)))
-	}
+	return func(c *results.Cell) *float64 { return c.PerOp(count(c)) }
 }
 
 // secondsPerOp turns seconds of a cell into nanoseconds an operation.
@@ -101,7 +84,7 @@ func secondsPerOp(of func(*results.Cell) *float64) func(*results.Cell) *float64 
 		if s == nil {
 			return nil
 		}
-		return results.Num(*s * 1e9 / float64(operations(c)))
+		return results.Num(*s * 1e9 / float64(c.Operations()))
 	}
 }
 

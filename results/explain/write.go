@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/kvbench/kvbench/results"
 )
@@ -144,25 +143,10 @@ func (d *document) paragraph(text string) { d.WriteString(text + "\n\n") }
 
 // table writes rows below the first.
 func (d *document) table(rows [][]string) {
-	if d.markdown {
-		for i, row := range rows {
-			for j := range row {
-				row[j] = strings.ReplaceAll(row[j], "|", `\|`)
-			}
-			d.WriteString("| " + strings.Join(row, " | ") + " |\n")
-			if i == 0 {
-				d.WriteString("|" + strings.Repeat(" --- |", len(row)) + "\n")
-			}
-		}
+	results.WriteRows(&d.Buffer, d.markdown, rows)
+	if !d.markdown {
 		d.WriteByte('\n')
-		return
 	}
-	w := tabwriter.NewWriter(&d.Buffer, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-	}
-	w.Flush() //nolint:errcheck // into memory
-	d.WriteByte('\n')
 }
 
 // unknown lists causes by what is missing.

@@ -238,7 +238,7 @@ func (r *Report) gate(p pairing, g gated, most float64) {
 	}
 	slack := g.Slack
 	if strings.HasSuffix(g.metric.Unit, "/op") {
-		slack /= float64(max(operations(p.base[0]), 1))
+		slack /= float64(max(p.base[0].Operations(), 1))
 	}
 	differ := max(spread(before, slack), spread(after, slack))
 	l := Line{

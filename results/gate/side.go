@@ -24,16 +24,6 @@ func sidesOf(run *results.Run) []side {
 	return all
 }
 
-// operations of the measured phase, of all kinds.
-func operations(c *results.Cell) (n uint64) {
-	for _, s := range c.Ops {
-		if s != nil {
-			n += s.N
-		}
-	}
-	return n
-}
-
 // median sorts x, which is not empty.
 func median(x []float64) float64 {
 	slices.Sort(x)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/kvbench/kvbench/results"
 )
@@ -211,22 +210,5 @@ func (d *document) item(text string) {
 
 // table writes rows below the first.
 func (d *document) table(rows [][]string) {
-	if !d.markdown {
-		w := tabwriter.NewWriter(&d.Buffer, 0, 0, 2, ' ', 0)
-		for _, row := range rows {
-			fmt.Fprintln(w, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-		}
-		w.Flush() //nolint:errcheck // into memory
-		return
-	}
-	for i, row := range rows {
-		for j := range row {
-			row[j] = strings.ReplaceAll(row[j], "|", `\|`)
-		}
-		d.WriteString("| " + strings.Join(row, " | ") + " |\n")
-		if i == 0 {
-			d.WriteString("|" + strings.Repeat(" --- |", len(row)) + "\n")
-		}
-	}
-	d.WriteByte('\n')
+	results.WriteRows(&d.Buffer, d.markdown, rows)
 }
